@@ -1,4 +1,4 @@
-"""What a pod's creation costs on a real API server: without a policy, with the webhook, with in-tree policies.
+"""The cost of creating a pod on a real API server: without a policy, with the webhook, with in-tree policies.
 
 All three are in force at the same time, each in a namespace of its own, and are asked in turn by every client: what the
 machine does besides is unfair to all of them alike. Creations are dry runs. The binaries come from the folder that
@@ -90,7 +90,7 @@ def measure(api: Any, made: dict[str, Any], clients: int, requests: int) -> dict
 
 
 def start(cluster: Cluster, server: Server, name: str) -> None:
-    """Have all three ways in force."""
+    """Install all three variants."""
     policy = loader.load(name)
     for way in WAYS:
         space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"bench-{way}"}}

@@ -1,4 +1,4 @@
-"""How much an audit costs: CPU as a multiple of a client that only lists and decodes, and peak memory.
+"""The cost of an audit: CPU as a multiple of a client that only lists and decodes, and peak memory.
 
     python bench/audit.py [--pods 50000] [--workloads 5000] [--gpu-share 0.5]
 
@@ -30,7 +30,7 @@ TIMES = "2026-11-01T00:00:00Z"
 
 
 def pod_spec(number: int, *, gpu: bool) -> dict:
-    """Return the spec of a workload's pods; ``VOLUME`` stands for what a controller numbers."""
+    """Return the spec of a workload's pods; ``VOLUME`` is a placeholder for a generated name."""
     limits = {"cpu": "4", "memory": "16Gi", **({"nvidia.com/gpu": "1"} if gpu else {})}
     variables = [{"name": f"SETTING_{each}", "value": f"value of setting {each}"} for each in range(12)]
     mounts = [
@@ -52,7 +52,7 @@ def pod_spec(number: int, *, gpu: bool) -> dict:
         "imagePullPolicy": "IfNotPresent",
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        # One workload in ten has something to hear of.
+        # One workload in ten has a finding.
         **({"securityContext": {"privileged": True}} if number % 10 == 0 else {}),
     }
     sources = [
@@ -195,7 +195,7 @@ class Cluster:
         return f'{{"metadata":{json.dumps(metadata)},"spec":{{"replicas":10,"selector":{{}},"template":{template}}}}}'
 
     def answer(self, path: str, query: dict) -> bytes | None:
-        """Return what a GET is answered, None for 404."""
+        """Return the response to a GET, None for 404."""
         plural = path.rpartition("/")[2]
         if path in ("/api", "/apis"):
             items = [
@@ -233,7 +233,7 @@ class Cluster:
 
 
 def serve(port: multiprocessing.Queue, pods: int, workloads: int, gpu_share: float) -> None:
-    """Serve a generated cluster until somebody ends the process."""
+    """Serve a generated cluster until the process is ended."""
     serve_cluster(port, Cluster(pods, workloads, gpu_share))
 
 
@@ -271,7 +271,7 @@ def measured(results: multiprocessing.Queue, what: str, config: str) -> None:
 
 
 def run(what: str, config: str) -> tuple:
-    """Run a client in a process of its own; return what it measured."""
+    """Run a client in a separate process; return its measurements."""
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     process = context.Process(target=measured, args=(results, what, config))
@@ -282,7 +282,7 @@ def run(what: str, config: str) -> tuple:
 
 
 def report(title: str, config: str) -> None:
-    """Run both clients and print what they cost."""
+    """Run both clients and print their costs."""
     listing, auditing = run("list", config), run("audit", config)
     cpu, memory, seconds, first, objects, detail = auditing
     print(f"{title}, {objects} objects ({detail})")
@@ -313,7 +313,7 @@ def generated(pods: int, workloads: int, gpu_share: float) -> None:
 
 
 def main() -> int:
-    """Print what each size costs."""
+    """Print the cost of each size."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pods", type=int, default=50_000)
     parser.add_argument("--workloads", type=int, default=5_000)

@@ -1,4 +1,4 @@
-"""What the webhooks' conditions cost a real API server: its own CPU for each pod that is created (by dry run).
+"""The cost of the webhooks' conditions to a real API server: its CPU per pod created (by dry run).
 
 Needs the folder that ``KUBEBUILDER_ASSETS`` names (etcd, kube-apiserver). One API server has every variant at once,
 each for a namespace of its own, and is asked in short blocks in turn, so that other work on the machine slows all
@@ -40,8 +40,8 @@ from gpu_admission.registration.webhook_configurations import RegistrationOption
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOBODY = "https://127.0.0.1:1"
-LEAST = "request.operation {} ''"  # looks at no object, and is true as ours are: for a pod with a GPU
+NO_SERVER = "https://127.0.0.1:1"
+LEAST = "request.operation {} ''"  # reads no object, and is true for the same pods as ours: those with a GPU
 TOKEN = {"name": "kube-api-access", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}
 
 
@@ -83,7 +83,7 @@ def pod(namespace: str, *, gpu: bool) -> dict[str, Any]:
 def variants(policy: str, files: list[str], *, gpu: bool) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield names and webhook configurations."""
     yield "none", []
-    ours = configurations(loader.load(policy), RegistrationOptions(url=NOBODY))
+    ours = configurations(loader.load(policy), RegistrationOptions(url=NO_SERVER))
     least = copy.deepcopy(ours)
     for hook in [hook for each in least for hook in each["webhooks"]]:
         hook["matchConditions"] = [{"name": "least", "expression": LEAST.format("!=" if gpu else "==")}]
@@ -94,7 +94,7 @@ def variants(policy: str, files: list[str], *, gpu: bool) -> Iterator[tuple[str,
 
 
 def register(api: Any, name: str, objects: list[dict[str, Any]]) -> None:
-    """Have webhooks called, or not, for one namespace only."""
+    """Enable webhooks, or not, for one namespace only."""
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, None)
     for obj in copy.deepcopy(objects):
         obj["metadata"]["name"] = name
@@ -127,13 +127,13 @@ def create(api: Any, obj: dict[str, Any], count: int) -> None:
 
 
 def measure(options: argparse.Namespace) -> dict[str, list[float]]:
-    """Return microseconds a pod, by variant and round."""
+    """Return microseconds per pod, by variant and round."""
     with tempfile.TemporaryDirectory() as folder, Cluster(folder) as cluster:
         names = []
         for name, objects in variants(options.policy, options.files, gpu=options.gpu):
             names.append(name)
             register(cluster.api, name, objects)
-        time.sleep(3)  # the API server takes configurations over within a second
+        time.sleep(3)  # the API server loads configurations within a second
         pods = {name: pod(name, gpu=options.gpu) for name in names}
         for name in names:
             create(cluster.api, pods[name], options.pods)  # expressions are compiled at their first use

@@ -1,4 +1,4 @@
-"""What one decision costs without a server: per kind of pod, per stage, per rule and per container.
+"""The cost of one decision without a server: per kind of pod, per stage, per rule and per container.
 
 Every time is CPU time, the least of several rounds, and is also given as a multiple of ``json.loads`` of the
 same body in the same round: machines differ, and a busy one slows both. The calls of functions that one
@@ -120,7 +120,7 @@ def cost(act: Callable[[], object], rounds: int) -> float:
 
 
 def calls(act: Callable[[], object]) -> int:
-    """How many functions one call of ``act`` calls, those written in C among them."""
+    """The number of function calls of one call of ``act``, including functions in C."""
     act()
     count = 0
 
@@ -137,7 +137,7 @@ def calls(act: Callable[[], object]) -> int:
 
 
 def decisions(policy: Policy, rounds: int) -> dict[str, float]:
-    """Print what each body costs; the seconds by label."""
+    """Print the cost of each body; return the seconds by label."""
     decide = Decider(lambda _: policy)
     print(f"{'one decision':34}{'bytes':>7}{'µs':>8}{'x json':>8}{'calls':>7}")
     spent = {}
@@ -150,7 +150,7 @@ def decisions(policy: Policy, rounds: int) -> dict[str, float]:
 
 
 def claims(policy: Policy, rounds: int) -> None:
-    """Print what a decision about a pod costs that has its GPU by a claim, as a multiple of one by nvidia.com/gpu."""
+    """Print the cost of a decision about a pod with a claim, as a multiple of one with nvidia.com/gpu."""
     spec = {**policy.spec, "cluster": {**policy.spec.get("cluster", {}), "claims": {"templates": ["gpu"]}}}
     decide = Decider(partial(_always, Policy(policy.name, spec)))
     print(f"\n{'a claim, against nvidia.com/gpu':34}{'µs':>8}{'x':>8}{'calls':>7}{'x':>7}")
@@ -179,7 +179,7 @@ def least(acts: Sequence[Callable[[], object]], rounds: int) -> list[float]:
 
 
 def stages(policy: Policy, rounds: int) -> None:
-    """Print where the time of the GPU pod that is fine goes, stage by stage."""
+    """Print the time for the GPU pod without findings, stage by stage."""
     body = BODIES["GPU pod, fine"][0]
     engine = Engine(rules.ALL, policy)
     pod = admission_review.decode(body).object
@@ -187,14 +187,14 @@ def stages(policy: Policy, rounds: int) -> None:
     looked = cost(lambda: workload.read(pod, policy, "admission"), rounds)
     mutated = cost(lambda: engine.mutate(pod, "admission"), rounds)
     whole = cost(lambda: engine.remaining(engine.mutate(pod, "admission")), rounds)
-    said = admission_review.encode_body(allowed=True)
+    output = admission_review.encode_body(allowed=True)
     rows = {
         "json.loads": unit,
         "envelope": cost(lambda: admission_review.decode(body), rounds) - unit,
         "views of pod and containers": looked,
         "rules that repair": mutated - looked,
         "all other rules": whole - mutated,
-        "answer": cost(lambda: admission_review.encode("705ab4f5-6393-11e8-b7cc-42010a800002", said), rounds),
+        "answer": cost(lambda: admission_review.encode("705ab4f5-6393-11e8-b7cc-42010a800002", output), rounds),
     }
     print(f"\n{'GPU pod, fine: where it goes':34}{'µs':>8}{'x json':>8}")
     for label, seconds in rows.items():
@@ -202,7 +202,7 @@ def stages(policy: Policy, rounds: int) -> None:
 
 
 def each_rule(policy: Policy, rounds: int) -> None:
-    """Print what every rule in force costs on the GPU pod that is fine, the dearest first."""
+    """Print the cost of every enabled rule on the GPU pod without findings, the highest first."""
     body = BODIES["GPU pod, fine"][0]
     pod = admission_review.decode(body).object
     unit = cost(lambda: json.loads(body), rounds)
@@ -223,7 +223,7 @@ def _checked(rule: Rule, views: list[Workload], policy: Policy) -> list[list[Pro
 
 
 def translation(rounds: int) -> None:
-    """Print what the rules on sharing add to a decision under each policy that shares GPUs.
+    """Print the cost of the rules on sharing under each policy that shares GPUs.
 
     For a pod in the backend's own words as it was admitted, and for one in portable words; the same review of the
     same pod, judged with those rules and without. An object that is mutated is read, and judged, a second time.

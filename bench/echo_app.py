@@ -1,4 +1,4 @@
-"""What most webhooks in Python are: Flask on gunicorn's threads. It does nothing but send the body back."""
+"""The usual stack of webhooks in Python, Flask on gunicorn's threads; it only sends the body back."""
 
 from flask import Flask, Response, request
 

@@ -1,4 +1,4 @@
-"""What the benches of audit and inspect share: a generated cluster behind an API on loopback, and a process's use."""
+"""Shared by the benches of audit and inspect: a generated cluster with an API on loopback, and a process's use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Cluster(Protocol):
 
 
 def serve_cluster(port: multiprocessing.Queue[int], cluster: Cluster) -> None:
-    """Serve a cluster page by page until somebody ends the process; ``port`` is told where."""
+    """Serve a cluster page by page until the process is ended; the port is put into ``port``."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""What an inventory costs: CPU as a multiple of a client that only lists and decodes, and peak memory.
+"""The cost of an inventory: CPU as a multiple of a client that only lists and decodes, and peak memory.
 
     python bench/inspect_gpus.py [--nodes 5000] [--pods 50000] [--gpu-nodes 1.0]
 
@@ -55,7 +55,7 @@ class Cluster:
         self.managed = [{"manager": "kubelet", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": managed}]
 
     def kind(self, node: int) -> int:
-        """Tell what a node is: 0 HAMi's, 1 of whole GPUs, 2 of dynamic resource allocation, 3 without GPUs."""
+        """Return a node's type: 0 HAMi, 1 whole GPUs, 2 dynamic resource allocation, 3 without GPUs."""
         return node % 3 if node < self.gpus else 3
 
     def item(self, plural: str, index: int) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class Cluster:
         return {"metadata": {"name": f"c{index}", "namespace": f"team-{index % 50:02}"}, "spec": {}, "status": status}
 
     def answer(self, path: str, query: dict[str, str]) -> bytes | None:
-        """Return what a GET is answered, None for 404."""
+        """Return the response to a GET, None for 404."""
         if path in ("/api", "/apis"):
             items = [_discovered(kind) for kind in KINDS if bool(kind[0]) == (path == "/apis")]
             return json.dumps({"kind": "APIGroupDiscoveryList", "items": items}).encode()
@@ -175,12 +175,12 @@ def _discovered(kind: tuple[str, str, str, str]) -> dict[str, Any]:
 
 
 def serve(port: multiprocessing.Queue[int], nodes: int, pods: int, gpu_nodes: float) -> None:
-    """Serve a generated cluster until somebody ends the process."""
+    """Serve a generated cluster until the process is ended."""
     serve_cluster(port, Cluster(nodes, pods, gpu_nodes))
 
 
 def measured(results: multiprocessing.Queue[Any], what: str, config: str) -> None:
-    """Run one client; report CPU without the imports that both need, memory, and what came out."""
+    """Run one client; report CPU without the imports that both need, memory, and the result."""
     from gpu_admission.cluster.connect import ConnectOptions, connect  # noqa: PLC0415 - not in the server
 
     connection = connect(ConnectOptions(kubeconfig=config))
@@ -214,7 +214,7 @@ def _listed(connection: Any, path: str) -> int:
 
 
 def run(what: str, config: str) -> tuple[float, float, str]:
-    """Run a client in a process of its own; return what it measured."""
+    """Run a client in a separate process; return its measurements."""
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     process = context.Process(target=measured, args=(results, what, config))
@@ -225,7 +225,7 @@ def run(what: str, config: str) -> tuple[float, float, str]:
 
 
 def report(title: str, config: str) -> None:
-    """Run both clients and print what they cost."""
+    """Run both clients and print their costs."""
     listing, inspecting = run("list", config), run("inspect", config)
     print(f"{title}, {listing[2]} ({inspecting[2]})")
     print(f"  list and decode: {listing[0]:6.2f} s CPU, {listing[1]:4.0f} MiB")
@@ -234,7 +234,7 @@ def report(title: str, config: str) -> None:
 
 
 def main() -> int:
-    """Print what each size costs."""
+    """Print the cost of each size."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--nodes", type=int, default=5_000)
     parser.add_argument("--pods", type=int, default=50_000)

@@ -1,4 +1,4 @@
-"""What gpu-lint costs on this machine, as ratios measured in one run.
+"""The cost of gpu-lint on this machine, as ratios measured in one run.
 
     python bench/lint.py [FOLDER]
 
@@ -129,16 +129,17 @@ CONTAINER = """\
 def manifest(number: int, *, gpu: bool, containers: int = 1) -> str:
     """Return one ordinary manifest: a Deployment, a Service or a ConfigMap; with a GPU, a Deployment."""
     chance = random.Random(number)
-    words = {"name": f"app-{number}", "n": chance.randrange(90)}
+    arguments = {"name": f"app-{number}", "n": chance.randrange(90)}
     pick = chance.random()
     if not gpu and pick < 0.4 and containers == 1:
-        return SERVICE.format(**words) if pick < 0.25 else CONFIG_MAP.format(**words)
+        return SERVICE.format(**arguments) if pick < 0.25 else CONFIG_MAP.format(**arguments)
     line = "              nvidia.com/gpu: 1\n"
     sides = {"gpu_request": line if gpu and pick < 0.3 else "", "gpu_limit": line if gpu and pick > 0.1 else ""}
     body = "".join(
-        CONTAINER.format(**{**words, "name": f"{words['name']}-{index}"}, **sides) for index in range(containers)
+        CONTAINER.format(**{**arguments, "name": f"{arguments['name']}-{index}"}, **sides)
+        for index in range(containers)
     )
-    return DEPLOYMENT.format(**words, containers=body)
+    return DEPLOYMENT.format(**arguments, containers=body)
 
 
 def generate(folder: pathlib.Path, count: int) -> None:
@@ -150,7 +151,7 @@ def generate(folder: pathlib.Path, count: int) -> None:
 
 
 class Cost:
-    """What a process cost: CPU and elapsed seconds, and its peak of memory in MB."""
+    """The cost of a process: CPU and elapsed seconds, and its peak memory in MB."""
 
     def __init__(self, cpu: float, elapsed: float, memory: float) -> None:
         self.cpu = cpu
@@ -159,7 +160,7 @@ class Cost:
 
 
 def cost(argv: list[str], runs: int = 5, stdin: bytes = b"") -> Cost:
-    """Return the least that a command costs in several runs."""
+    """Return the lowest cost of a command in several runs."""
     costs = [_once(argv, stdin) for _ in range(runs)]
     return Cost(min(c.cpu for c in costs), min(c.elapsed for c in costs), min(c.memory for c in costs))
 
@@ -177,7 +178,7 @@ def _once(argv: list[str], stdin: bytes) -> Cost:
 
 
 def installed(folder: pathlib.Path) -> None:
-    """Put the package into a folder as an installation would have it: compiled, with its policies."""
+    """Copy the package into a folder as if installed: compiled, with its policies."""
     shutil.copytree(ROOT / "gpu_admission", folder / "gpu_admission", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "policies", folder / "gpu_admission" / "policies")
     compileall.compile_dir(folder, quiet=1)

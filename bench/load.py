@@ -1,4 +1,4 @@
-"""A closed-loop load generator: some keep-alive connections, each with one request under way, in one thread."""
+"""A closed-loop load generator: keep-alive connections, each with one request in progress, in one thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """What came of a run. Latencies are seconds, sorted."""
+    """The result of a run. Latencies are seconds, sorted."""
 
     latencies: list[float]
     seconds: float
@@ -26,7 +26,7 @@ class Result(NamedTuple):
         return len(self.latencies) / self.seconds
 
     def quantile(self, share: float) -> float:
-        """Give the latency that ``share`` of the answers kept under."""
+        """Return the latency below which ``share`` of the answers were."""
         return self.latencies[min(int(len(self.latencies) * share), len(self.latencies) - 1)]
 
 
@@ -65,7 +65,7 @@ class Client:
             select.select([self.sock], [], [], 10)
 
     def receive(self) -> float | None:
-        """Take what is there; the latency once the answer is whole. Raises OSError when something is wrong."""
+        """Read what has arrived; return the latency once the answer is complete. Raises OSError."""
         while True:
             try:
                 chunk = self.sock.recv(65536)
@@ -101,15 +101,15 @@ def post(path: str, body: bytes) -> bytes:
 
 
 def run(port: int, requests: Iterator[bytes], clients: int, seconds: float) -> Result:
-    """Keep ``clients`` connections busy for so long, with whatever requests come next."""
+    """Keep ``clients`` connections busy for some time with the given requests."""
     selector = selectors.DefaultSelector()
     pool = []
     for _ in range(clients):
         client = Client(port, requests)
         pool.append(client)
         selector.register(client, selectors.EVENT_READ, client)
-        # Ask and wait at once: gunicorn's threads wait inside a connection that is silent, eight of them stop
-        # it; and a first answer that lies unread while others connect would count as slow.
+        # Send and wait at once: gunicorn's threads block on an idle connection, so eight of them stop it; and a first
+        # answer that is not read while others connect would count as slow.
         client.warm()
     for client in pool:
         client.send()

@@ -1,4 +1,4 @@
-"""What audit and inspect cost on a real API server with 5,000 nodes and 50,000 pods.
+"""The cost of audit and inspect on a real API server with 5,000 nodes and 50,000 pods.
 
     KUBEBUILDER_ASSETS=… python bench/real_cluster.py [--nodes 5000] [--pods 50000] [--workloads 5000]
 
@@ -30,7 +30,7 @@ from e2e.cluster import Cluster, missing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-NODE, WORKLOAD, POD, VOLUME = "99990", "99991", "999992", "zzzzv"  # stand for numbers in what is copied
+NODE, WORKLOAD, POD, VOLUME = "99990", "99991", "999992", "zzzzv"  # placeholders for numbers in the copies
 CARD = "GPU-fffffff0-0000-0000-0000-00000000000f"
 SPACE = "team-99"
 A_TRANSACTION = 60  # etcd takes up to 128 operations and 1.5 MB
@@ -46,7 +46,7 @@ HAMI, WHOLE, DRA, NONE = range(4)
 
 
 class Store:
-    """etcd, by its JSON gateway."""
+    """An etcd client, for its JSON gateway."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -82,7 +82,7 @@ class Store:
 
 
 class Templates:
-    """One object of each sort as the API server stores it: its key, its bytes, and the uids in them."""
+    """One object of each kind as the API server stores it: its key, its bytes, and the uids in them."""
 
     def __init__(self, api: Any, store: Store) -> None:
         self._api = api
@@ -104,7 +104,7 @@ class Templates:
                 self.pods[kind, privileged] = self._pod(kind, privileged)
 
     def forget(self) -> None:
-        """Take the templates themselves away."""
+        """Delete the templates."""
         for key in self._made:
             self._store.delete(key)
 
@@ -256,7 +256,7 @@ def _pod(made: Templates, number: int, sizes: tuple[int, int, int]) -> Iterator[
 
 
 def main() -> int:
-    """Print what each size costs."""
+    """Print the cost of each size."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--nodes", type=int, default=5_000)
     parser.add_argument("--pods", type=int, default=50_000)

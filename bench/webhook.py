@@ -1,4 +1,4 @@
-"""What a review costs over TLS, against Flask on gunicorn's threads that only echoes the same bodies.
+"""The cost of a review over TLS, compared with an echo of the same bodies by Flask on gunicorn's threads.
 
 Both servers run with two workers; they are loaded in turn, so that a busy machine is unfair to both. CPU is
 the server's own, over all its processes, from /proc: it does not depend on how fast the client is.
@@ -91,7 +91,7 @@ def bodies() -> dict[str, bytes]:
 
 
 def varied(path: str, body: bytes) -> Iterator[bytes]:
-    """Requests forever, of pods that differ in names, image and variables, as the jobs of a day do."""
+    """Yield requests without end, of pods that differ in names, image and variables, as usual jobs do."""
     requests = []
     for number in range(6000):
         each = body.replace(b"train-0", b"train-%05d" % number).replace(b"value-", b"value-%05d-" % number)
@@ -118,7 +118,7 @@ def pod_review(resources: dict[str, str], *, tolerated: bool, scheduler: str = "
         "imagePullPolicy": "IfNotPresent",
     }
     sidecar = {**container, "name": "sidecar", "resources": {}}
-    if tolerated:  # and blinded, as a pod that is fine has it
+    if tolerated:  # and cards hidden, so that there is no finding
         sidecar["env"] = [*sidecar["env"], {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]
     tolerations = [
         {
@@ -204,7 +204,7 @@ def echo_server(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def answers(port: int) -> bool:
-    """Whether something serves there."""
+    """Whether a server listens there."""
     try:
         return not load.run(port, itertools.repeat(load.post("/validate", b"{}")), 1, 0.05).errors
     except OSError:
@@ -223,12 +223,12 @@ def measure(port: int, pid: int, requests: Iterator[bytes], clients: int, second
 
 
 def median(rows: list[Row]) -> Row:
-    """Take the rounds' medians, field by field."""
+    """Return the medians of the rounds, field by field."""
     return Row(*(statistics.median(column) for column in zip(*rows, strict=True)))
 
 
 def compare(ours: Server, echo: Server, seconds: float, rounds: int) -> list[str]:
-    """Measure and print every pair; what missed its target."""
+    """Measure and print every pair; return those that missed their target."""
     missed = []
     print(f"{'':50}{'rps':>8}{'per CPU-s':>11}{'CPU/review':>12}{'p50':>9}{'p99':>9}")
     for clients, (label, body) in itertools.product(CLIENTS, bodies().items()):
@@ -248,7 +248,7 @@ def compare(ours: Server, echo: Server, seconds: float, rounds: int) -> list[str
 
 
 def sharing(ours: Server, seconds: float, rounds: int) -> list[str]:
-    """Measure and print what sharing adds to a review: a share in HAMi's words, and one translated to them.
+    """Measure and print the cost of sharing in a review: a share in HAMi's names, and one translated to them.
 
     Beside a pod with a whole card that is fine, and one that is repaired, under the default policy. Return what
     missed its target.
@@ -279,12 +279,12 @@ def sharing(ours: Server, seconds: float, rounds: int) -> list[str]:
 
 
 def path_of(label: str) -> str:
-    """Where the API server would send it."""
+    """Return the path to which the API server would send it."""
     return "/mutate" if "mutated" in label else "/validate"
 
 
 def show(title: str, row: Row) -> None:
-    """One line."""
+    """Print one line."""
     print(
         f"{title:50.50}{row.rate:8.0f}{1 / row.cpu:9.0f}{row.cpu * 1e6:9.0f} µs"
         f"{row.p50 * 1e3:7.2f}ms{row.p99 * 1e3:7.2f}ms" + (f"  {row.errors:.0f} errors" if row.errors else "")

@@ -1,8 +1,7 @@
-"""Reading small files and replacing files, for every package that touches the disk.
+"""Reading small files and replacing files, for every package that reads or writes files.
 
-One reader that no FIFO, device or endless file can stop, and one writer that nobody sees half of what it writes.
-What goes wrong with a read is a `FileReadError`, whose text is the reason alone: whoever asks knows the path, and
-raises an error of its own.
+One reader that no FIFO, device or endless file can block, and one atomic writer. The text of a `FileReadError` is the
+reason alone: the caller has the path, and raises an error of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ SMALL_FILE: Final = 1 << 20  # bytes; no certificate, policy or ConfigMap is lar
 
 
 class FileReadError(Exception):
-    """Why a file cannot be read, in a few words that name no path."""
+    """A file that cannot be read; the message is the reason, without the path."""
 
 
 class FileChangedError(OSError):
@@ -27,7 +26,7 @@ class FileChangedError(OSError):
 
 
 def read_small_file(path: str | os.PathLike[str], limit: int = SMALL_FILE) -> bytes:
-    """Read a regular file, through symbolic links; a FIFO or device never makes us wait.
+    """Read a regular file, through symbolic links; a FIFO or device never blocks.
 
     Raises FileReadError: missing, not allowed, not a regular file, or larger than `limit` bytes.
     """
@@ -57,7 +56,7 @@ def _read(descriptor: int, limit: int) -> bytes:
 
 
 def explain(error: OSError) -> str:
-    """Return in a few words why the system refused."""
+    """Return the system's reason in lower case."""
     if error.errno == errno.ELOOP:
         return "a symbolic link loop"
     return (error.strerror or "cannot be read").lower()
@@ -71,11 +70,11 @@ def write_atomically(
     mode: int | None = None,
     follow: bool = True,
 ) -> None:
-    """Replace a file, or make it: whoever looks sees the old bytes or the new ones, whole, also after a crash.
+    """Replace or create a file: readers see all of the old bytes or all of the new ones, also after a crash.
 
-    Permissions stay, and so does the owner where we may set it; `mode` is for a file that must have one whatever it
-    had. A symbolic link stays one: its target is written, or the link itself replaced where we do not `follow` it, in a
-    folder where others may plant one. With `expected`, the file must still hold those bytes.
+    Permissions stay, and so does the owner where we may set it; `mode` sets them regardless. A symbolic link stays one:
+    its target is written; without `follow` the link itself is replaced (for folders where others may create links).
+    With `expected`, the file must still contain those bytes.
     Raises FileChangedError where it does not, and OSError where it cannot be written.
     """
     target = os.path.realpath(path) if follow else os.path.abspath(path)
@@ -84,19 +83,26 @@ def write_atomically(
         _check_unchanged(path, target, expected)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
-    # The umask decides over a new file, as it does for every other program.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o666 if mode is None else mode)
+    descriptor = _create(temporary, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            _like(file.fileno(), before, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(descriptor, data, before, mode)
         os.replace(temporary, target)
     except BaseException:
         _discard(temporary)
         raise
+
+
+def _create(path: str, mode: int | None) -> int:
+    """Create a file and return its descriptor; without a mode the umask decides, as for every other program."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+
+
+def _fill(descriptor: int, data: bytes, before: os.stat_result | None, mode: int | None) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        _copy_permissions(descriptor, before, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _status(target: str) -> os.stat_result | None:
@@ -112,12 +118,12 @@ def _check_unchanged(path: str | os.PathLike[str], target: str, expected: bytes)
             raise FileChangedError(f"{os.fspath(path)} has changed since it was read")
 
 
-def _like(descriptor: int, before: os.stat_result | None, mode: int | None) -> None:
+def _copy_permissions(descriptor: int, before: os.stat_result | None, mode: int | None) -> None:
     """Give a new file the owner and permissions of the one that it replaces."""
     if before is not None:
-        import contextlib  # noqa: PLC0415 - gpu-lint's start-up is rationed
+        import contextlib  # noqa: PLC0415 - start-up time of gpu-lint: needed only to write a file
 
-        with contextlib.suppress(OSError):  # only root gives files away
+        with contextlib.suppress(OSError):  # only root may change the owner
             os.fchown(descriptor, before.st_uid, before.st_gid)
         mode = before.st_mode & 0o7777 if mode is None else mode
     if mode is not None:
@@ -125,7 +131,7 @@ def _like(descriptor: int, before: os.stat_result | None, mode: int | None) -> N
 
 
 def _discard(path: str) -> None:
-    import contextlib  # noqa: PLC0415 - gpu-lint's start-up is rationed, and most runs write no file
+    import contextlib  # noqa: PLC0415 - start-up time of gpu-lint: needed only to write a file
 
     with contextlib.suppress(OSError):
         os.unlink(path)

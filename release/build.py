@@ -35,14 +35,14 @@ def source_date() -> int:
 
 
 def python_packages(folder: Path, date: int) -> None:
-    """Build sdist and wheel, the wheel from the sdist; what builds them is installed (requirements/build.txt)."""
+    """Build sdist and wheel, the wheel from the sdist, with the installed build tools (requirements/build.txt)."""
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(date)}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 def chart_package(folder: Path, date: int, chart: Path = CHART) -> Path:
-    """Write ``gpu-admission-VERSION.tgz`` as `helm package` would, but for times, owners and modes of files."""
+    """Write ``gpu-admission-VERSION.tgz`` as `helm package` would, except for times, owners and modes of files."""
     described = (chart / "Chart.yaml").read_text(encoding="utf-8")
     name, version = (re.search(rf"^{key}: (\S+)$", described, re.MULTILINE)[1] for key in ("name", "version"))
     files = [path for path in chart.rglob("*") if path.is_file() and not _IGNORED.fullmatch(path.name)]
@@ -71,7 +71,7 @@ def bill_of_materials(folder: Path, version: str) -> Path:
     ]
     subprocess.run(command, check=True)
     bill = json.loads(target.read_text(encoding="utf-8"))
-    # The tool reads no version that is computed, and does not know that all of the file is what we need.
+    # The tool does not read computed versions, and does not count all of the file's packages as dependencies.
     component = bill["metadata"]["component"]
     component |= {"version": version, "purl": f"pkg:pypi/gpu-admission@{version}"}
     references = sorted(each["bom-ref"] for each in bill["components"])
@@ -95,13 +95,13 @@ def sums(folder: Path) -> None:
 
 
 def version() -> str:
-    """Return the version, from the one place that has it."""
+    """Return the version, from ``gpu_admission/__init__.py``."""
     text = (ROOT / "gpu_admission" / "__init__.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)[1]
 
 
 def main(argv: list[str]) -> int:
-    """Build all of it into a folder that holds nothing else, and print what there is then."""
+    """Build everything into an otherwise empty folder, and print the sums."""
     if len(argv) != 1:
         print("usage: build.py FOLDER", file=sys.stderr)
         return 2

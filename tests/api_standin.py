@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that stands in for an API server, and fails in the ways that API servers do.
+"""A small HTTP server on loopback in place of an API server, with an API server's failures.
 
 Lists are paged with ``limit`` and ``continue``, in the order of namespace and name. `faults` are answered first, each
 once: a function of the request (path, query) that returns a Reply, CUT (the connection breaks within the body), or

@@ -39,11 +39,11 @@ class Outcome(NamedTuple):
 
     allowed: bool
     rules: frozenset
-    words: str
+    text: str
 
 
 def peers():
-    """Return the files whose first line says what is expected."""
+    """Return the files whose first line has the expectation."""
     found = []
     for path in sorted((FOLDER / "peers").glob("*.yaml")):
         first = path.read_text().partition("\n")[0]
@@ -53,7 +53,7 @@ def peers():
 
 
 def listed():
-    """Return the files of which ``expected.json`` of their folder tells what is right.
+    """Return the files whose expectations are in ``expected.json`` of their folder.
 
     None may be left out: ``names.json`` has the rest (``tests/rules/test_field_cases.py``), but for the review of a
     mirror Pod (``tests/webhook/test_mirror_pods.py``).
@@ -76,14 +76,14 @@ def reviewed(case):
     policy = loader.load(case.expected["policy"])
     decide = Decider({None: policy}.get)
     first = _answer(decide, made, "mutate", case)
-    left = jsonpatch.apply_patch(made, json.loads(base64.b64decode(first.get("patch", "W10="))))
-    second = _answer(decide, left, "validate", case)
+    patched = jsonpatch.apply_patch(made, json.loads(base64.b64decode(first.get("patch", "W10="))))
+    second = _answer(decide, patched, "validate", case)
     notes = [
         answer.get("auditAnnotations", {}).get(key, "") for answer in (first, second) for key in ("rules", "applied")
     ]
     rules = frozenset(rule.strip() for note in notes for rule in note.split(",") if rule)
-    words = json.dumps([first.get("status"), first.get("warnings"), second.get("status"), second.get("warnings")])
-    return Outcome(first["allowed"] and second["allowed"], rules, words)
+    text = json.dumps([first.get("status"), first.get("warnings"), second.get("status"), second.get("warnings")])
+    return Outcome(first["allowed"] and second["allowed"], rules, text)
 
 
 def _of_review(path):
@@ -120,5 +120,5 @@ def check(case, outcome):
         assert set(expected["only"]) == outcome.rules, outcome
     if "must_any" in expected:
         assert set(expected["must_any"]) & outcome.rules, outcome
-    for words in expected.get("says", ()):
-        assert words in outcome.words, outcome.words
+    for text in expected.get("says", ()):
+        assert text in outcome.text, outcome.text

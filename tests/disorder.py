@@ -134,9 +134,9 @@ def _decorate_container(rng, one, chance):
 def metadata(rng):
     """Metadata with annotations and labels that schedulers and device plugins read."""
     made = {"name": "x"}
-    for field, words in (("annotations", ANNOTATIONS), ("labels", LABELS)):
+    for field, choices in (("annotations", ANNOTATIONS), ("labels", LABELS)):
         if rng.random() < 0.3:
-            made[field] = dict(rng.choice(list(words.items())) for _ in range(rng.randrange(1, 3)))
+            made[field] = dict(rng.choice(list(choices.items())) for _ in range(rng.randrange(1, 3)))
     return made
 
 
@@ -146,7 +146,7 @@ def pod(rng, clean=0.7):
 
 
 def workload(rng, clean=0.7):
-    """An object of any kind that the table knows, or of one that nobody knows."""
+    """An object of any kind of the table, or of an unknown one."""
     if rng.random() < 0.4:
         return pod(rng, clean)
     group, kind, places = rng.choice(
@@ -203,7 +203,7 @@ def paths(value, path=()):
 
 
 def broken(rng, obj):
-    """The object with a few places replaced, removed or doubled, its type left alone."""
+    """The object with a few places replaced, removed or doubled, its type unchanged."""
     made = copy.deepcopy(obj)
     for _ in range(rng.randrange(1, 4)):
         places = [path for path in paths(made) if path and path[0] not in {"apiVersion", "kind"}]

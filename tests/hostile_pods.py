@@ -94,7 +94,7 @@ CLASSES = (*sorted(gpu_markers.NVIDIA_RUNTIME_CLASSES), "gvisor")
 
 
 def slip(rng, word, most=2):
-    """A word with a letter or two gone wrong."""
+    """A word with one or two wrong letters."""
     letters = list(word)
     for _ in range(rng.randrange(1, most + 1)):
         place, deed = rng.randrange(len(letters)), rng.randrange(5)
@@ -112,11 +112,11 @@ def slip(rng, word, most=2):
 
 
 def filled(rng, pattern):
-    """A key that a pattern of the tables stands for."""
+    """A key that matches a pattern of the tables."""
     return pattern.replace("*", rng.choice(("x", "vgpu", "a.b")))
 
 
-def spelt(rng, path):
+def disguised(rng, path):
     """A path as people, and those who hide something, write it."""
     path = path.replace("*", rng.choice(("", "0", "x")))
     if path.startswith(("/dev", "/proc")) and rng.random() < 0.15:
@@ -139,7 +139,7 @@ def sub_path(rng, volume):
     below = [path.removeprefix(f"{folder}/") for path in PLACES if path.startswith(f"{folder}/")]
     if rng.random() < (0.2 if below else 0.6):
         return {}
-    path = spelt(rng, f"/{rng.choice(below if below and rng.random() < 0.7 else SUB_PATHS)}").lstrip("/")
+    path = disguised(rng, f"/{rng.choice(below if below and rng.random() < 0.7 else SUB_PATHS)}").lstrip("/")
     if rng.random() < 0.7:
         return {"subPath": path}
     names = path.split("/")
@@ -195,7 +195,7 @@ def container(rng, name, volumes, chance):
     if rng.random() < chance:
         amounts = {resource(rng): "1" for _ in range(rng.randrange(1, 3))}
         made["resources"] = {"limits": {"cpu": "1", **amounts}, "requests": dict(amounts)}
-    paths = [rng.choice((*MOUNTS, spelt(rng, f"{gpu_markers.DEVICE_LIST_MOUNT}/all"))) for _ in range(2)]
+    paths = [rng.choice((*MOUNTS, disguised(rng, f"{gpu_markers.DEVICE_LIST_MOUNT}/all"))) for _ in range(2)]
     if volumes and rng.random() < 2 * chance:
         mounted = [(path, rng.choice(volumes)) for path in dict.fromkeys(paths)]
         made["volumeMounts"] = [
@@ -215,7 +215,7 @@ def volume(rng, number):
     if roll < 0.25:
         path = rng.choice(PATHS)
     else:
-        path = spelt(rng, rng.choice(PLACES if roll < 0.6 else (*ABOVE, *gpu_markers.SOCKET_PATHS)))
+        path = disguised(rng, rng.choice(PLACES if roll < 0.6 else (*ABOVE, *gpu_markers.SOCKET_PATHS)))
     source = {"hostPath": {"path": path}} if rng.random() < 0.6 else {"emptyDir": {}}
     return {"name": f"v{number}", **source}
 

@@ -74,7 +74,7 @@ ORDINARY = {"cpu": ("100m", "1", 2, "1.5"), "memory": ("64Mi", "1Gi", 1000000), 
 
 
 def quantity(rng, clean=0.6):
-    """An amount; ``clean`` is the share of those that nobody refuses."""
+    """An amount; ``clean`` is the share of valid ones."""
     if rng.random() < clean:
         return rng.choice(PLAIN)
     kind = rng.randrange(4)

@@ -223,5 +223,5 @@ class Mutator:
 
 
 def _unshared(value):
-    """A copy in which nothing stands twice, so that no move can put a thing inside itself."""
+    """A copy without shared parts, so that no move can put an object into itself."""
     return json.loads(json.dumps(value))

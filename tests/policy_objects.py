@@ -136,7 +136,7 @@ BAD = {
     "spec as a list": [],
 }
 
-# What no schema says: tables of cards, and sums. The API server takes it, the loader refuses it, the status tells.
+# Not in the schema: tables of cards, and sums. The API server accepts it, the loader refuses it, the status reports it.
 ONLY_THE_LOADER = {
     "a profile that the card does not have": _card(profile="9g.90gb"),
     "a card that MIG does not cut": _cards({"model": "Own", "memory": "48Gi", "mig": "mixed"}),

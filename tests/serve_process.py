@@ -18,10 +18,10 @@ def environment(**more):
     return kept | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))} | more
 
 
-def run(*words, **env):
+def run(*arguments, **env):
     """A command that ends by itself."""
     return subprocess.run(
-        [*COMMAND, *map(str, words)],
+        [*COMMAND, *map(str, arguments)],
         env=environment(**env), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -29,15 +29,15 @@ def run(*words, **env):
 class Served(Server):
     """A running ``serve``; ``ca`` is the file that its clients trust."""
 
-    def __init__(self, folder, *words, env=(), wait=True, ca=None, health=True, port=None, health_port=None):
+    def __init__(self, folder, *arguments, env=(), wait=True, ca=None, health=True, port=None, health_port=None):
         self.folder = Path(folder)
         self.port = port or free_port()
         self.health_port = health_port or free_port() if health else None
-        self.tls = "--http" not in words
+        self.tls = "--http" not in arguments
         self.ca = ca
         self.log_path = self.folder / "serve.log"
         self.log_path.unlink(missing_ok=True)
-        given = ["serve", "--bind", f"127.0.0.1:{self.port}", "--lame-duck", "0.5", *map(str, words)]
+        given = ["serve", "--bind", f"127.0.0.1:{self.port}", "--lame-duck", "0.5", *map(str, arguments)]
         if health:
             given += ["--health-bind", f"127.0.0.1:{self.health_port}"]
         fast = {"GPU_ADMISSION_RELOAD_INTERVAL": "0.2", "GPU_ADMISSION_GRACEFUL_TIMEOUT": "5"}

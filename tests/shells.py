@@ -15,15 +15,15 @@ def check_syntax(shell, script):
     assert done.returncode == 0, done.stderr.decode()
 
 
-def completed(script, *words, env=None):
+def completed(script, *arguments, env=None):
     """Return what bash offers where the last of the words is being written."""
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
-    function = "_shtab_" + words[0].replace("-", "_")
-    line = " ".join(f"'{word}'" for word in words)
+    function = "_shtab_" + arguments[0].replace("-", "_")
+    line = " ".join(f"'{word}'" for word in arguments)
     script += f"""
-COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; COMPREPLY=(); COMP_LINE='{" ".join(words)}'; COMP_POINT=${{#COMP_LINE}}
-{function} {words[0]} '{words[-1]}' '{words[-2]}'
+COMP_WORDS=({line}); COMP_CWORD={len(arguments) - 1}; COMPREPLY=(); COMP_LINE='{" ".join(arguments)}'; COMP_POINT=${{#COMP_LINE}}
+{function} {arguments[0]} '{arguments[-1]}' '{arguments[-2]}'
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
     done = subprocess.run(["bash", "--norc"], input=script.encode(), check=True, capture_output=True, env=env)
@@ -31,22 +31,22 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     return set(done.stdout.decode().split())
 
 
-def completed_by_fish(script, *words, env=None):
+def completed_by_fish(script, *arguments, env=None):
     """Return what fish offers where the last of the words is being written."""
     if shutil.which("fish") is None:
         pytest.skip("fish is not installed")
-    script += f"\ncomplete --do-complete '{' '.join(words)}'\n"
+    script += f"\ncomplete --do-complete '{' '.join(arguments)}'\n"
     done = subprocess.run(["fish", "--no-config"], input=script.encode(), check=True, capture_output=True, env=env)
     assert done.stderr == b""
     return {line.partition("\t")[0] for line in done.stdout.decode().splitlines()}
 
 
-def completed_by_zsh(script, folder, *words, env=None):
+def completed_by_zsh(script, folder, *arguments, env=None):
     """Return what zsh has made of a line after a tab, in a terminal of its own; the last word must have one end."""
     if shutil.which("zsh") is None:
         pytest.skip("zsh is not installed")
     (folder / "_completion").write_text(script)
-    (folder / "drive").write_text(ZSH.format(folder=folder, line=" ".join(words)))
+    (folder / "drive").write_text(ZSH.format(folder=folder, line=" ".join(arguments)))
     done = subprocess.run(["zsh", "-f", folder / "drive"], check=True, capture_output=True, env=env, timeout=120)
     return done.stdout.decode().partition("[[")[2].partition("]]")[0]
 

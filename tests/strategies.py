@@ -16,7 +16,7 @@ def pods(draw, clean=0.7):
 
 @st.composite
 def workloads(draw):
-    """Objects of every kind that the table knows, one in three with a broken shape."""
+    """Objects of every kind of the table, one in three with a broken structure."""
     rng = draw(rngs)
     made = disorder.workload(rng)
     return disorder.broken(rng, made) if rng.random() < 0.35 else made
@@ -30,7 +30,7 @@ def whole_workloads(draw):
     return made if manifests.filled_in(made) else disorder.pod(rng, clean=1)
 
 
-words = st.sampled_from(
+keywords = st.sampled_from(
     (
         "apiVersion", "kind", "metadata", "spec", "template", "containers", "initContainers", "ephemeralContainers",
         "resources", "limits", "requests", "env", "name", "value", "image", "tolerations", "annotations", "volumes",
@@ -38,7 +38,7 @@ words = st.sampled_from(
         "gpu", "NVIDIA_VISIBLE_DEVICES", "labels", "status", "spec.template", "*", "-", "~1", "nodeSelector", "hard",
     )
 )  # fmt: skip
-texts = st.one_of(words, st.text(max_size=20), st.sampled_from(manifests.KNOWN))
+texts = st.one_of(keywords, st.text(max_size=20), st.sampled_from(manifests.KNOWN))
 scalars = st.one_of(
     st.none(),
     st.booleans(),

@@ -31,7 +31,7 @@ def run(*argv, columns=120, env=None, terminal=("stdout", "stderr"), code="gpu_a
 
 
 def _read(leader):
-    """All that is written until nobody can write any more."""
+    """Everything written until the other end is closed."""
     got = b""
     deadline = time.monotonic() + SECONDS
     try:

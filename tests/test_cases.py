@@ -36,19 +36,19 @@ def test_linted(case, lint):
     for rule, place in case.expected.get("at", {}).items():
         assert {each["pointer"] for each in found if each["rule"] == rule} == {place}
     allowed = not any(each["severity"] == "error" for each in found)
-    words = " ".join(f"{each['message']} {each['advice']}" for each in found)
-    cases.check(case, cases.Outcome(allowed, frozenset(each["rule"] for each in found), words))
+    text = " ".join(f"{each['message']} {each['advice']}" for each in found)
+    cases.check(case, cases.Outcome(allowed, frozenset(each["rule"] for each in found), text))
 
 
 @pytest.mark.parametrize("case", [each for each in LISTED if "fixed" in each.expected], ids=str)
 def test_fixed(case, lint):
     lint.write("case.yaml", case.path.read_bytes())
     lint("case.yaml", "-p", case.expected["policy"], "--min-severity", "info", "--fix")
-    left = next(fast_yaml.load_all(lint.read("case.yaml")))
+    fixed = next(fast_yaml.load_all(lint.read("case.yaml")))
     for place, value in case.expected["fixed"].items():
         where = pointer.from_text(place)
-        there = pointer.resolve(left, where) if pointer.exists(left, where) else None
-        assert there == value, (place, json.dumps(left))
+        there = pointer.resolve(fixed, where) if pointer.exists(fixed, where) else None
+        assert there == value, (place, json.dumps(fixed))
 
 
 @pytest.mark.parametrize("case", [each for each in LISTED if "kept" in each.expected], ids=str)

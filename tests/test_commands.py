@@ -44,8 +44,8 @@ def usage(*argv):
 class TestParser:
     def test_help_names_every_command(self, capsys):
         assert usage("--help") == 0
-        said = capsys.readouterr().out
-        assert all(name in said for name in commands.COMMANDS)
+        output = capsys.readouterr().out
+        assert all(name in output for name in commands.COMMANDS)
 
     @pytest.mark.parametrize(
         ("argv", "message"),
@@ -91,12 +91,12 @@ class TestParser:
         assert "client-ca" in script
 
     @pytest.mark.parametrize(
-        ("words", "offered"),
+        ("arguments", "offered"),
         [(("tr",), {"translate"}), (("serve", "--log-format", "j"), {"json"}), (("policy", "sh"), {"show"})],
     )
-    def test_bash_completes(self, words, offered, capsys):
+    def test_bash_completes(self, arguments, offered, capsys):
         main(["completion", "bash"])
-        assert completed(capsys.readouterr().out, "gpu-admission", *words) == offered
+        assert completed(capsys.readouterr().out, "gpu-admission", *arguments) == offered
 
     def test_completion_offers_what_is_installed(self, monkeypatch, capsys):
         load = commands.importlib.import_module
@@ -148,11 +148,11 @@ class TestPolicy:
         bad.write_text("kind: GPUPolicy\n")
         good.write_text(loader.source("default"))
         assert main(["policy", "check", str(bad), str(tmp_path / "none.yaml"), str(tmp_path), str(good)]) == 1
-        said = capsys.readouterr()
-        assert "bad.yaml:1:1: the file: the key 'apiVersion' is missing" in said.err
-        assert "none.yaml: there is no such policy file" in said.err
-        assert f"{tmp_path}: is a directory\n" in said.err
-        assert "policy default is valid" in said.out
+        output = capsys.readouterr()
+        assert "bad.yaml:1:1: the file: the key 'apiVersion' is missing" in output.err
+        assert "none.yaml: there is no such policy file" in output.err
+        assert f"{tmp_path}: is a directory\n" in output.err
+        assert "policy default is valid" in output.out
 
     def test_schema_is_json(self, capsys):
         assert main(["policy", "schema"]) == 0
@@ -178,7 +178,7 @@ class TestReview:
         assert capsys.readouterr().err.count("\n") == 1
 
     @pytest.mark.parametrize(
-        ("argv", "said"),
+        ("argv", "output"),
         [
             (["-p", "odd"], "there is no shipped policy 'odd'"),
             (["missing.json"], "missing.json: no such file or directory\n"),
@@ -186,10 +186,10 @@ class TestReview:
             (["nul\0.json"], "embedded null byte\n"),
         ],
     )
-    def test_what_cannot_be_read_is_2(self, argv, said, stdin, capsys):
+    def test_what_cannot_be_read_is_2(self, argv, output, stdin, capsys):
         stdin("{}")
         assert main(["review", *argv]) == 2
-        assert capsys.readouterr().err.startswith(f"gpu-admission review: {said}")
+        assert capsys.readouterr().err.startswith(f"gpu-admission review: {output}")
 
     def test_a_body_over_the_limit_is_2(self, stdin, capsys):
         stdin(" " * ((7 << 20) + 1))

@@ -42,13 +42,13 @@ class Copy:
     def read(self, path):
         return (self.root / path).read_text()
 
-    def run(self, module, *words, code=0, given=None):
-        program = [sys.executable, "-m", f"gpu_admission.commands.{module}", *words]
+    def run(self, module, *arguments, code=0, given=None):
+        program = [sys.executable, "-m", f"gpu_admission.commands.{module}", *arguments]
         done = subprocess.run(
             program, cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.root)}, input=given,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert code in {done.returncode, None}, (module, words, done.stdout[-2000:], done.stderr[-2000:])
+        assert code in {done.returncode, None}, (module, arguments, done.stdout[-2000:], done.stderr[-2000:])
         return done.stdout
 
     def ask(self, policy, given):

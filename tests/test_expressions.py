@@ -1,4 +1,4 @@
-"""No regular expression of ours backtracks without bound: whoever reads a user's string by one takes linear time."""
+"""No regular expression of ours backtracks without bound: matching a user's string takes linear time."""
 
 import importlib
 import pkgutil

@@ -94,10 +94,10 @@ class TestRepair:
                 assert [finding for finding in earlier if (rule.id, finding.rule) not in MAY_WAKE] == []
 
 
-def told(finding):
+def summary(finding):
     """What both must say alike: all of it, but that a file names the default scheduler, which every admitted Pod does."""
-    words = finding.message if finding.rule != "GPU202" else ""
-    return (finding.rule, finding.pointer, finding.severity, finding.action, finding.fix, finding.container, words)
+    message = finding.message if finding.rule != "GPU202" else ""
+    return (finding.rule, finding.pointer, finding.severity, finding.action, finding.fix, finding.container, message)
 
 
 class TestOneVerdict:
@@ -108,7 +108,7 @@ class TestOneVerdict:
     def test_the_webhook_finds_what_the_linter_finds(self, obj, engine):
         seen = {rule.id for rule in engine.rules if (POD if obj["kind"] == "Pod" else TEMPLATE) in rule.admission_kinds}
         by_linter = [finding for finding in engine.validate(obj, "file") if finding.rule in seen]
-        assert list(map(told, by_linter)) == list(map(told, engine.validate(obj, "admission")))
+        assert list(map(summary, by_linter)) == list(map(summary, engine.validate(obj, "admission")))
         answer = ask(engine.policy, obj, "validate")
         assert set(ids(answer, "rules")) == {finding.rule for finding in by_linter}
 
@@ -116,11 +116,11 @@ class TestOneVerdict:
     @given(strategies.pods(), engines)
     def test_the_webhook_repairs_what_the_linter_says_it_would(self, pod, engine):
         shown, done = engine.review(pod, "file"), engine.mutate(pod, "admission")
-        left = [
+        remaining = [
             found for found in shown.findings if not found.repaired and POD in rules.BY_ID[found.rule].admission_kinds
         ]
         answer = ask(engine.policy, pod, "mutate")
-        assert answer["allowed"] is not any(finding.action == "deny" for finding in left)
+        assert answer["allowed"] is not any(finding.action == "deny" for finding in remaining)
         if answer["allowed"]:
             operations = json.loads(base64.b64decode(answer.get("patch", "W10=")))
             assert operations == patch.to_json(done.patch)
@@ -182,8 +182,8 @@ class TestAnything:
         ):
             review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
             answer = Decider(lambda _: engine.policy)(json.dumps(review).encode(), endpoint)
-            said = json.loads(answer.body)
-            assert answer.status == 200 or (answer.status == 400 and set(said) == {"error", "status"})
+            output = json.loads(answer.body)
+            assert answer.status == 200 or (answer.status == 400 and set(output) == {"error", "status"})
             assert len(answer.body) < 100_000 + 10 * size(document)
 
     @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)

@@ -119,7 +119,11 @@ def annotations(load):
 
 
 def kai(load):
-    amounts, words, refusal = load("backends.kai_amounts"), load("backends.kai_annotations"), load("backends.rejection")
+    amounts, annotations, refusal = (
+        load("backends.kai_amounts"),
+        load("backends.kai_annotations"),
+        load("backends.rejection"),
+    )
     call = silently(refusal.RejectedRequestError)
 
     def read(text):
@@ -127,9 +131,9 @@ def kai(load):
             call(function, text)
         call(amounts.in_bytes, "gpu-memory", text)
         call(amounts.part_of, "gpu-fraction", text, 1000, "a card")
-        for said in ({"gpu-memory": text}, {"gpu-fraction": text}, {"gpu-fraction": "0.5", text: "1Gi"}):
-            call(words.read, "train", said)
-            call(words.in_bytes, said)
+        for request in ({"gpu-memory": text}, {"gpu-fraction": text}, {"gpu-fraction": "0.5", text: "1Gi"}):
+            call(annotations.read, "train", request)
+            call(annotations.in_bytes, request)
 
     return read
 

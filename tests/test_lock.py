@@ -1,4 +1,4 @@
-"""The lock (requirements/*.txt) agrees with pyproject.toml, and whoever installs for a fresh clone uses it."""
+"""The lock (requirements/*.txt) agrees with pyproject.toml, and everything that installs for a fresh clone uses it."""
 
 import re
 import tomllib

@@ -34,7 +34,7 @@ build = load()
 
 @pytest.fixture
 def copied(tmp_path):
-    """The chart as somebody else has it: other times, other modes, an editor's leavings."""
+    """The chart in another checkout: other times, other modes, an editor's temporary files."""
     copy = tmp_path / "copy"
     shutil.copytree(CHART, copy)
     for path in copy.rglob("*"):
@@ -153,8 +153,8 @@ class TestPackages:
         others = next(path for path in sys.path if path.endswith("site-packages"))
         (site / "others.pth").write_text(f"{others}\n")
 
-        def run(*words, given=None):
-            command = [str(python.parent / words[0]), *words[1:]]
+        def run(*arguments, given=None):
+            command = [str(python.parent / arguments[0]), *arguments[1:]]
             done = subprocess.run(command, cwd=tmp_path, input=given, capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
             return done.returncode, done.stdout + done.stderr
 
@@ -165,7 +165,7 @@ class TestPackages:
         code, policies = run("gpu-admission", "policy", "list")
         assert (code, "default" in policies) == (0, True)
         pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: c, image: i, resources: {limits: {nvidia.com/gpu: 0.5}}}\n"
-        code, said = run("gpu-lint", "-", given=pod)
-        assert (code, "GPU003" in said) == (1, True)
+        code, output = run("gpu-lint", "-", given=pod)
+        assert (code, "GPU003" in output) == (1, True)
         code, values = run("gpu-admission", "manifests", "--values")
         assert (code, "\n  webhooks:\n" in values) == (0, True)

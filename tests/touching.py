@@ -74,7 +74,7 @@ def _near_a_known_domain(name):
     return any(domain == each.partition("/")[0] or rest == each.partition("/")[2] for each in known)
 
 
-# Why a pod may come although no rule says anything of it: each is rare, bounded, and cannot be told in CEL for less.
+# Why a pod may be sent although no rule has a finding: each is rare, bounded, and costs more to distinguish in CEL.
 WIDER = {
     "several entries of one variable, of which the last is harmless":
         lambda obj: len({e["name"] for e in _variables(obj)}) < len(_variables(obj)),

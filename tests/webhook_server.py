@@ -214,7 +214,7 @@ class Clients:
 
 
 class Load(Clients):
-    """Clients that post reviews without a pause, as the API server does: keep-alive, a new connection when told.
+    """Clients that post reviews without a pause, as the API server does: keep-alive, a new connection when the server closes one.
 
     ``lost`` is what an API server would count as a failed call.
     """

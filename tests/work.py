@@ -68,7 +68,7 @@ def _call(function, *arguments, **named):
 
 
 def _cost(function, arguments):
-    """Return what a call of something written in C costs; for some only its result tells."""
+    """Return the cost of a call of a function in C; for some it depends on the result."""
     if function in _FREE:
         return 0
     receiver = getattr(function, "__self__", None)

@@ -1,6 +1,6 @@
-"""Facts about the backends that are needed without loading them (start-up time).
+"""Facts of the backends that are needed without loading them, to save start-up time.
 
-Written by ``make docs`` from the classes of the backends (explained in ``base.py``): do not edit.
+Written by ``make docs`` from the classes of the backends (``base.py`` documents each fact): do not edit.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ USES_MPS = frozenset(
         "mps",
     }
 )
-# one nvidia.com/gpu is a card of its own
+# one nvidia.com/gpu is a whole card
 GPU_IS_CARD = frozenset(
     {
         "dra",
@@ -91,7 +91,7 @@ SCHEDULERS = frozenset(
         "volcano",
     }
 )
-# the resource that counts cards -> the system whose amounts are per card
+# the resource that counts cards -> the system whose amounts are requested of each
 CARD_COUNTERS: dict[str, str] = {
     "volcano.sh/vgpu-number": "volcano-vgpu",
     "nvidia.com/gpu": "hami",
@@ -108,7 +108,7 @@ PLAIN: dict[str, frozenset[str]] = {
         }
     ),
 }
-# what a scheduler writes and a device plugin trusts -> its owner
+# annotations of a scheduler that a device plugin trusts -> their owner
 TRUSTED_ANNOTATIONS: dict[str, str] = {
     "ALIYUN_COM_GPU_*": "gpushare",
     "scheduler.framework.gpushare.allocation": "gpushare",

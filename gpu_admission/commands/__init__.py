@@ -1,1 +1,1 @@
-"""The composition root: argument parsers that hand over to one shell each."""
+"""The composition root: argument parsers, each of which calls one package."""

@@ -1,4 +1,4 @@
-"""``gpu-admission audit``: what is in the cluster through the same rules, by owner."""
+"""``gpu-admission audit``: judge what is in the cluster by the rules of admission, and report by owner."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.audit.result import AuditResult
     from gpu_admission.cluster.connection import Connection
+    from gpu_admission.policy.model import Policy
 
 FORMATS = ("table", "json", "yaml", "junit", "sarif", "policyreport")
 _DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
@@ -41,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``audit``; `run` takes what it parses."""
     parser = subparsers.add_parser(
         "audit",
-        help="what admission would deny, repair and warn of among what is in the cluster",
+        help="what admission would deny, repair or warn about in the cluster",
         description="Judge every object in the cluster that holds pods as admission would, and report by owner.",
         epilog="Exit code: 0 nothing at or above --fail-on, 1 findings, 2 something could not be read.",
     )
@@ -53,9 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--only-denied", action="store_true", help="show only what would be denied")
     parser.add_argument("--since", type=since, metavar="TIME", help="only what was created since: 24h, 7d, 2026-11-26")
-    parser.add_argument(
-        "--apply", action="store_true", help="put the reports of -f policyreport into the cluster as well"
-    )
+    parser.add_argument("--apply", action="store_true", help="also write the reports of -f policyreport to the cluster")
     parser.add_argument("--metrics", metavar="FILE", help="write Prometheus metrics there, for node-exporter")
     parser.add_argument("--push", metavar="URL", help="send them to the Pushgateway at http://HOST:PORT")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="[auto]")
@@ -63,9 +62,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def since(text: str) -> str:
-    """Return a time in UTC as the API server writes it, of a duration until now, a day or a time.
+    """Return a time in UTC in the API server's format, from a duration until now, a day or a time.
 
-    Raises ArgumentTypeError where it is none of them.
+    Raises ArgumentTypeError for anything else.
     """
     now = datetime.now(UTC)
     try:
@@ -88,17 +87,8 @@ def run(options: argparse.Namespace) -> int:
         _check(options)
         policy = loader.load(options.policy)
         connection = connection_of(options)
-        with ProgressLine(connection) as line:
-            namespace = namespace_of(options, connection)
-            gpus = GpuCollection(connection, policy) if options.metrics or options.push else None
-            result = audit(
-                connection,
-                policy,
-                namespace=namespace,
-                since=options.since or "",
-                progress=partial(audit_progress.show, line),
-                gpus=gpus,
-            )
+        gpus = GpuCollection(connection, policy) if options.metrics or options.push else None
+        result = _audit(options, connection, policy, gpus)
         _report(options, result, connection)
         if gpus is not None:
             _measure(options, exposition(result, counts(gpus.finish()), int(time.time())))
@@ -112,9 +102,23 @@ def run(options: argparse.Namespace) -> int:
     return 1 if result.fails(options.fail_on) else 0
 
 
+def _audit(
+    options: argparse.Namespace, connection: Connection, policy: Policy, gpus: GpuCollection | None
+) -> AuditResult:
+    with ProgressLine(connection) as line:
+        return audit(
+            connection,
+            policy,
+            namespace=namespace_of(options, connection),
+            since=options.since or "",
+            progress=partial(audit_progress.show, line),
+            gpus=gpus,
+        )
+
+
 def _check(options: argparse.Namespace) -> None:
     if options.apply and options.format != "policyreport":
-        raise UsageError("--apply needs -f policyreport: reports are what it puts into the cluster")
+        raise UsageError("--apply needs -f policyreport: it writes reports to the cluster")
     if options.apply and options.since:
         raise UsageError("--apply cannot be combined with --since: reports of older objects would be lost")
     for option, path in (("--output", options.output), ("--metrics", options.metrics)):
@@ -130,7 +134,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _report(options: argparse.Namespace, result: AuditResult, connection: Connection) -> None:
     if options.format == "table" and options.output is None and sys.stdout.isatty():
-        from . import audit_terminal, terminal  # noqa: PLC0415 - rich takes a tenth of a second, for a terminal only
+        from . import audit_terminal, terminal  # noqa: PLC0415 - rich takes 0.1 s, and is needed only on a terminal
 
         audit_terminal.show(result, terminal.console(options.color), only_denied=options.only_denied)
     else:

@@ -1,4 +1,4 @@
-"""Progress of an audit: what is being listed, what was found so far, and the first of what would be denied."""
+"""Progress of an audit: what is being listed, what was found so far, and the first denials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VERBS = ((DENY, "deny"), (REPAIR, "repair"), (WARN, "warn of"))
 
 
 def show(line: ProgressLine, what: str, result: AuditResult, remaining: int) -> None:
-    """Show how far an audit has come; ``what`` is being listed, ``remaining`` of it are to come."""
+    """Show the progress of an audit; ``what`` is being listed, ``remaining`` objects of it are to come."""
     line.update(lambda: _lines(what, result, remaining))
 
 

@@ -1,6 +1,6 @@
-"""The certificate sidecar, ``python -m gpu_admission.commands.cert_sidecar``: the process that ``serve`` starts for it.
+"""The certificate sidecar, ``python -m gpu_admission.commands.cert_sidecar``: a process that ``serve`` starts.
 
-It alone pays for the Kubernetes client. Workers see what it does as files, and its answer as pki.trust_status.
+It alone loads the Kubernetes client. Workers read the files that it writes, and its result as pki.trust_status.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from gpu_admission.cluster.secret_store import SecretStore
 from gpu_admission.pki.directory_store import DirectoryStore
 from gpu_admission.pki.errors import PkiError
 from gpu_admission.pki.rotation import RotationPlan
-from gpu_admission.pki.rotator import CertificateObserver, Event, Rotator, run
+from gpu_admission.pki.rotator import Rotator, run
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
+from gpu_admission.pki.trust_status import CertificateObserver, Event
 from gpu_admission.webhook import logs
 
 from .parent_watch import until_terminated
@@ -35,9 +36,9 @@ TOLERATED = timedelta(minutes=5)  # between two clocks; certificates are backdat
 
 
 class ServerClock:
-    """The API server's time: it is the one that looks at certificates, and nodes with a wrong clock share its Secret.
+    """The API server's time: it verifies certificates, and nodes whose clock is wrong share the Secret.
 
-    Our own clock counts where the API server cannot be asked. ``report`` is told when the two begin to differ.
+    Our own clock is used where the API server cannot be reached. ``report`` is called when the two begin to differ.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class ServerClock:
         self._differs = False
 
     def __call__(self) -> datetime:
-        """Tell the time, UTC."""
-        self._rotator.has_news()  # which asks the API server, if only for a version
+        """Return the time, UTC."""
+        self._rotator.has_news()  # requests versions from the API server, whose answers contain its time
         ours = datetime.now(UTC)
         theirs = self._api.time() or ours
         differs = abs(theirs - ours) > TOLERATED
@@ -64,7 +65,7 @@ class ServerClock:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Keep certificates until told to stop; 1 when that cannot begin (whoever started us tries again)."""
+    """Maintain certificates until SIGTERM; return 1 when that cannot begin (the server starts us again)."""
     options = _parser().parse_args(argv)
     logs.setup(options.log_format, "info")
     watch = until_terminated(options.parent)
@@ -76,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
         return 1
     run(rotator, watch, ServerClock(api, rotator, _report), _report, options.interval)
     if watch.orphaned and (options.secret or options.observe):
-        # The server would have done it, but it was killed. What lies there is a copy, and there is a key in it.
+        # The server was killed before it could do this. The directory is a copy, and contains a key.
         shutil.rmtree(options.directory, ignore_errors=True)
     return 0
 
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rotator(options: argparse.Namespace, api: KubernetesApi) -> Rotator | CertificateObserver:
-    """Make what keeps our own certificate, or what watches somebody else's. Raises PkiError."""
+    """Return the rotator of our own certificate, or the observer of another's. Raises PkiError."""
     published = [place for name in options.webhook_configuration for place in ca_bundle_targets(api, name)]
     if options.observe is not None:
         return CertificateObserver(published, options.observe, options.directory)

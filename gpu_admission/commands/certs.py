@@ -22,14 +22,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``certs`` and its three actions; `run` takes what they parse."""
     certs = subparsers.add_parser("certs", help="CA, serving certificate and caBundle of the webhook")
     actions = certs.add_subparsers(dest="action", required=True, metavar="issue | rotate | inject")
-    issue = actions.add_parser("issue", help="make what is missing or due; keep what is good")
+    issue = actions.add_parser("issue", help="make what is missing or due; keep what is valid")
     _add_place(issue)
     _add_names(issue)
-    issue.add_argument("--force", action="store_true", help="replace whatever is there with a new CA and certificate")
+    issue.add_argument("--force", action="store_true", help="replace everything with a new CA and certificate")
     rotate = actions.add_parser("rotate", help="a new certificate from the same CA")
     _add_place(rotate)
     _add_names(rotate)
-    rotate.add_argument("--ca", action="store_true", help="a new CA too; ca.crt holds old and new")
+    rotate.add_argument("--ca", action="store_true", help="a new CA too; ca.crt contains old and new")
     rotate.add_argument(
         "--stage",
         action="store_true",
@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     inject = actions.add_parser("inject", help="publish ca.crt as caBundle of webhook configurations")
     _add_place(inject)
     _add_configuration(inject, "Mutating- and ValidatingWebhookConfiguration of this name (repeatable)")
-    inject.add_argument("--replace", action="store_true", help="take out every other CA too, not only expired ones")
+    inject.add_argument("--replace", action="store_true", help="remove every other CA too, not only expired ones")
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def _directory(text: str) -> Path:
-    if not text:  # a variable that was not set, as a rule: Path would take it for the current directory
+    if not text:  # usually a variable that is not set: Path("") is the current directory
         raise argparse.ArgumentTypeError("is empty")
     return Path(text)
 
@@ -75,33 +75,32 @@ def run(
     connect: Callable[[str | None], KubernetesApi] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Do what was parsed. Returns 0; 1 when it failed and 2 for misuse, with one line on standard error.
-
-    Clock, cluster and patience are arguments for tests.
-    """
-    # cryptography costs 80 ms, which commands that only share our parser need not pay.
+    """Perform the action. Returns 0; 1 when it failed and 2 for misuse, with one line on standard error."""
+    # Start-up time: cryptography takes 80 ms, which other commands do not need.
     from gpu_admission.pki.errors import PkiError  # noqa: PLC0415
 
     from . import certs_actions  # noqa: PLC0415
 
     misuse = _misuse(args)
     if misuse:
-        print(f"gpu-admission certs {args.action}: {misuse}", file=sys.stderr)
-        return 2
+        return _failed(args, misuse, 2)
     try:
         lines = certs_actions.perform_action(args, clock, connect, pause)
     except certs_actions.CertsUsageError as error:
-        print(f"gpu-admission certs {args.action}: {error}", file=sys.stderr)
-        return 2
+        return _failed(args, error, 2)
     except PkiError as error:
-        print(f"gpu-admission certs {args.action}: {error}", file=sys.stderr)
-        return 1
+        return _failed(args, error, 1)
     print("\n".join(lines))
     return 0
 
 
+def _failed(args: argparse.Namespace, reason: object, code: int) -> int:
+    print(f"gpu-admission certs {args.action}: {reason}", file=sys.stderr)
+    return code
+
+
 def _misuse(args: argparse.Namespace) -> str:
-    """Say why arguments make no sense together; empty when they do."""
+    """Return why arguments cannot be combined or used; empty when they can."""
     if args.secret is not None:
         namespace, slash, name = args.secret.partition("/")
         if not (namespace and slash and name) or "/" in name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from gpu_admission.pki.bundle import parse_bundle, unexpired, verifies
 from gpu_admission.pki.certificate_set import CA_CRT, TLS_CRT, CertificateSet, from_files
 from gpu_admission.pki.directory_store import DirectoryStore, pair_of
 from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, PkiError, StoreError
-from gpu_admission.pki.rotation import RotationPlan, RotationStep, bring_up, perform, wanted
+from gpu_admission.pki.rotation import RotationPlan, RotationStep, wanted
+from gpu_admission.pki.rotation_steps import bring_up, perform
 from gpu_admission.pki.subject_alt_names import Name, merged, names_of, parse_name, serving_names
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ SETTLES = 5.0  # seconds until every API server has seen a new caBundle: their w
 
 
 class CertsUsageError(Exception):
-    """An argument that cannot be right whatever is stored."""
+    """An argument that is wrong regardless of what is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Where certificates are kept, where their CA is published, and what tells and passes the time."""
+    """Where certificates are kept, where their CA is published, and the clock."""
 
     store: CertificateStore
     plan: RotationPlan
@@ -51,7 +53,7 @@ def perform_action(
     connect: Callable[[str | None], KubernetesApi] | None,
     pause: Callable[[float], None],
 ) -> list[str]:
-    """Do it, and return the lines to print. Raises UsageError, PkiError."""
+    """Perform the action, and return the lines to print. Raises CertsUsageError, PkiError."""
     names = () if args.action == "inject" else _names(args)
     plan = RotationPlan(names, leaf_life=timedelta(days=getattr(args, "days", 30)))
     configurations = getattr(args, "webhook_configuration", [])
@@ -93,7 +95,7 @@ def _existing(api: KubernetesApi, name: str) -> tuple[CaBundleTarget, ...]:
 
 
 def _change(task: Task, change: Callable[[CertificateSet | None], CertificateSet | None]) -> CertificateSet | None:
-    """Read, change and write, again when somebody else wrote meanwhile; a change to None is none."""
+    """Read, change and write, again where another client wrote meanwhile; nothing is written where a change is None."""
     for _ in range(TRIES):
         stored = task.store.read()
         changed = change(stored.certificates)
@@ -133,31 +135,31 @@ def _rotate(task: Task) -> list[str]:
 
 def _rotate_authority(task: Task, *, stage_only: bool) -> list[str]:
     """Introduce a new CA: into ca.crt, into the webhook configurations, and only then into use."""
-
-    def staged(stored: CertificateSet | None) -> CertificateSet | None:
-        found = _ours(task, stored)
-        return perform(RotationStep.STAGE, found, task.clock(), task.plan) if found.successor is None else None
-
-    certificates = _ours(task, _change(task, staged))
+    certificates = _ours(task, _change(task, functools.partial(_staged, task)))
     if stage_only:
-        return [f"{task.store}: ca.crt holds the next CA too; publish it, then rotate --ca signs with it"]
+        return [f"{task.store}: ca.crt contains the next CA too; publish it, then rotate --ca signs with it"]
     lines = []
     if task.targets:
         lines = _inject(task, replacing=False)
         task.pause(SETTLES)
         _confirm(task, certificates)
+    return lines + _summary(task, _ours(task, _change(task, functools.partial(_promoted, task))))
 
-    def promoted(stored: CertificateSet | None) -> CertificateSet | None:
-        found = _ours(task, stored)
-        if found.successor is None:
-            return None  # a replica was first
-        return perform(RotationStep.PROMOTE, found, task.clock(), _plan(task, found))
 
-    return lines + _summary(task, _ours(task, _change(task, promoted)))
+def _staged(task: Task, stored: CertificateSet | None) -> CertificateSet | None:
+    found = _ours(task, stored)
+    return perform(RotationStep.STAGE, found, task.clock(), task.plan) if found.successor is None else None
+
+
+def _promoted(task: Task, stored: CertificateSet | None) -> CertificateSet | None:
+    found = _ours(task, stored)
+    if found.successor is None:
+        return None  # a replica was first
+    return perform(RotationStep.PROMOTE, found, task.clock(), _plan(task, found))
 
 
 def _confirm(task: Task, certificates: CertificateSet) -> None:
-    """Read back that the next CA is trusted wherever it has to be. Raises StoreError."""
+    """Check that every configuration contains the next CA. Raises StoreError."""
     for place in task.targets:
         if any(not set(certificates.trusted) <= set(bundle) for bundle in place.read().bundles):
             raise StoreError(f"{place}: another client keeps removing our CA; the old CA stays in use")
@@ -184,11 +186,11 @@ def _inject_into(task: Task, place: CaBundleTarget, *, replacing: bool) -> str:
 
 
 def _to_publish(task: Task) -> tuple[Bundle, Bundle]:
-    """Read ca.crt, whoever made it, and what was dropped; refuse what the certificate contradicts."""
+    """Read ca.crt, also another's, and what was dropped; refuse what does not verify the certificate."""
     files, at = task.store.files(), task.clock()
     bundle = parse_bundle(files.get(CA_CRT, b""))
     if not bundle:
-        raise CertificateSetError(f"{task.store}: ca.crt is missing or holds no PEM certificate")
+        raise CertificateSetError(f"{task.store}: ca.crt is missing or contains no PEM certificate")
     trusted = unexpired(bundle, at)
     if not trusted:
         raise CertificateSetError(f"{task.store}: every CA in ca.crt has expired")
@@ -200,7 +202,7 @@ def _to_publish(task: Task) -> tuple[Bundle, Bundle]:
     try:
         ours = from_files(files)
     except PkiError:
-        ours = None  # somebody else's CA is published just as well
+        ours = None  # the CA was not made by gpu-admission, and may be published too
     return trusted, () if ours is None else ours.dropped
 
 
@@ -224,7 +226,7 @@ def _summary(task: Task, certificates: CertificateSet) -> list[str]:
     return [
         f"{task.store}: tls.crt for {names}, valid until {pair.not_after:%Y-%m-%d %H:%M} UTC",
         *(
-            f"{task.store}: ca.crt holds {one.subject.rfc4514_string()},"
+            f"{task.store}: ca.crt contains {one.subject.rfc4514_string()},"
             f" valid until {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
             for one in certificates.trusted
         ),

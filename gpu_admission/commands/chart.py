@@ -40,7 +40,7 @@ annotations:
 
 
 def chart_version(version: str) -> str:
-    """Return a Python version as SemVer, which Helm demands: ``0.2.0rc1`` is ``0.2.0-rc.1``."""
+    """Return a Python version as SemVer, which Helm requires: ``0.2.0rc1`` is ``0.2.0-rc.1``."""
     return _PRERELEASE.sub(r"\1-\2.\3", version)
 
 

@@ -40,21 +40,21 @@ def add_cluster_flags(parser: argparse.ArgumentParser, *, namespaces: bool = Tru
 
 
 def _namespace(text: str) -> str:
-    """Return a namespace's name, or an empty one. Raises ArgumentTypeError: as a part of a path it must be no more."""
+    """Return a namespace's name, or an empty one. Raises ArgumentTypeError: it becomes a part of a path."""
     if text and not _LABEL.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a namespace")
     return text
 
 
 def completes(action: argparse.Action) -> None:
-    """Have shells complete an argument with names of a cluster: `completion.PREAMBLES` has the functions."""
+    """Let shells complete an argument with names of a cluster: `completion.PREAMBLES` has the functions."""
     action.complete = {"bash": COMPLETE, "zsh": COMPLETE, "fish": f"({COMPLETE})"}  # type: ignore[attr-defined] # shtab's
 
 
 def duration(text: str) -> float | None:
-    """Return the seconds of a duration as kubectl takes it: ``30``, ``30s``, ``1m30s``; None for ``0``.
+    """Return the seconds of a duration in kubectl's format: ``30``, ``30s``, ``1m30s``; None for ``0``.
 
-    Raises ArgumentTypeError where it is none.
+    Raises ArgumentTypeError.
     """
     if text.isascii() and text.isdigit() and len(text) < 9:
         seconds = float(text)
@@ -81,7 +81,7 @@ def connection_of(options: argparse.Namespace) -> Connection:
 
 
 def namespace_of(options: argparse.Namespace, connection: Connection) -> str | None:
-    """Return the namespace to look at: the one given, the context's, or None for all."""
+    """Return the namespace to read: the one given, the context's, or None for all."""
     if options.all_namespaces:
         return None
     return options.namespace or connection.namespace

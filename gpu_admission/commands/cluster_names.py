@@ -1,6 +1,6 @@
-"""The names that completion offers: contexts, and the namespaces and nodes that come while a key press may wait.
+"""The names that completion offers: contexts, and namespaces and nodes as far as they arrive within `SECONDS`.
 
-Whatever goes wrong (no kubeconfig, no rights, a cluster that does not answer), nothing is offered and nothing printed.
+After any error (no kubeconfig, no access, a cluster that does not answer) nothing is offered and nothing printed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _A_PAGE = 1000
 
 
 class _TimeUpError(BaseException):
-    """Nobody waits any longer; no handler of errors on the way may take it for one of its own."""
+    """The time limit has passed; a BaseException, so that no other handler catches it."""
 
 
 def contexts(path: str | None) -> list[str]:
     """Return the contexts of a kubeconfig, or of those that kubectl would read."""
-    from gpu_admission.cluster import kubeconfig  # noqa: PLC0415 - where it is requested
+    from gpu_admission.cluster import kubeconfig  # noqa: PLC0415 - start-up time: needed only for contexts
     from gpu_admission.cluster.errors import ConnectError  # noqa: PLC0415
 
     try:
@@ -38,13 +38,13 @@ def contexts(path: str | None) -> list[str]:
 
 
 def listed(plural: str, given: Mapping[str, str]) -> list[str]:
-    """Return the names of what is listed at ``/api/v1/PLURAL``, as far as they came in time.
+    """Return the names of the objects listed at ``/api/v1/PLURAL``, as far as they arrived in time.
 
     ``given`` are the values of kubectl's flags by their names in the parser.
     """
     found: list[str] = []
     with _silence(), contextlib.suppress(_TimeUpError, Exception):
-        import_module("kubernetes.config")  # takes half a second of CPU, which is no reason to offer nothing
+        import_module("kubernetes.config")  # takes half a second of CPU, outside of the time limit
         import_module("kubernetes.client")
         with _time_limit():
             _list(plural, given, found)
@@ -57,7 +57,7 @@ def _list(plural: str, given: Mapping[str, str], found: list[str]) -> None:
 
 
 def _pages(plural: str, given: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    from gpu_admission.cluster.connect import ConnectOptions, connect  # noqa: PLC0415 - where it is requested
+    from gpu_admission.cluster.connect import ConnectOptions, connect  # noqa: PLC0415 - start-up time: as above
 
     groups = (given["as_group"],) if "as_group" in given else ()
     connection = connect(
@@ -76,7 +76,7 @@ def _pages(plural: str, given: Mapping[str, str]) -> Iterator[dict[str, Any]]:
 
 @contextlib.contextmanager
 def _time_limit() -> Iterator[None]:
-    """Raise _TimeUpError after `SECONDS`, where the system can interrupt whatever blocks."""
+    """Raise _TimeUpError after `SECONDS`, where the system can interrupt blocking calls."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -95,7 +95,7 @@ def _time_limit() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Drop what credential plugins print on standard error: it would stand in the line that is being written."""
+    """Drop what credential plugins print on standard error: it would appear in the command line being typed."""
     if sys.stderr is not None:
         sys.stderr.flush()
     with open(os.devnull, "wb") as nowhere:

@@ -1,4 +1,4 @@
-"""Lines on the terminal that tell how far a long look at a cluster has come, and why it waits."""
+"""Lines on the terminal that show the progress of reading a cluster, and why it waits."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _UNKNOWN_WIDTH = 80
 _PATIENCE = 1.0  # seconds before the first line
 _PACE = 0.1  # seconds between two
-_SHARE = 20  # of the time that making the lines takes, at least so much passes between two
+_SHARE = 20  # times as long as making the lines took, before they are made again
 
 
 class ProgressLine:
-    """Progress on standard error where that is a terminal; waits are told in any case, on lines of their own."""
+    """Progress on standard error where that is a terminal; waits are reported in any case, on separate lines."""
 
     def __init__(self, connection: Connection) -> None:
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -35,11 +35,11 @@ class ProgressLine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the lines away."""
+        """Remove the lines."""
         self._clear()
 
     def update(self, lines: Callable[[], Iterable[str]]) -> None:
-        """Show lines in place of the last ones, not more often than anybody reads; they are made only then."""
+        """Replace the lines shown, at most every `_PACE` seconds; they are made only then."""
         started = time.monotonic()
         if not self._terminal or started < self._due:
             return
@@ -62,8 +62,8 @@ class ProgressLine:
 
 
 def _fitted(lines: Iterable[str]) -> list[str]:
-    """Cut lines to the terminal's width: one that goes over its end takes two lines to take away."""
-    from rich.cells import set_cell_size  # noqa: PLC0415 - for a terminal only
+    """Cut lines to the terminal's width: a wrapped line would have to be removed as two."""
+    from rich.cells import set_cell_size  # noqa: PLC0415 - start-up time: needed only on a terminal
 
     width = _width() - 1
     return [set_cell_size(line, width).rstrip() for line in lines]

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "zsh", "fish")
 
-# Contexts, namespaces and nodes are what `kubectl_plugin.completions` returns for the line so far: a word a line, and
-# at last one that begins with a colon, for kubectl.
+# Contexts, namespaces and nodes come from `kubectl_plugin.completions` for the line so far: one word per line, and a
+# last line that begins with a colon, for kubectl.
 PREAMBLES = {
-    # bash takes a word apart at colons and equals signs, and wants what is behind the last.
+    # bash splits words at colons and equals signs, and expects only the part after the last.
     "bash": """
 _gpu_admission_names() {
   local line="${COMP_LINE:0:COMP_POINT}" current words word
@@ -57,9 +57,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Print the script. Raises ModuleNotFoundError where shtab is not installed."""
-    import shtab  # noqa: PLC0415 - for this command only
+    import shtab  # noqa: PLC0415 - an extra, needed only here
 
-    from .main import complete_parser  # noqa: PLC0415 - which imports this module
+    from .main import complete_parser  # noqa: PLC0415 - it imports this module
 
     sys.stdout.write(shtab.complete(complete_parser(), options.shell, preamble=PREAMBLES[options.shell]) + "\n")
     return 0

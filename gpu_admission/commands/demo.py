@@ -37,16 +37,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show the webhook, then the linter; return 0 when both did what they should."""
+    """Show the webhook, then the linter; return 0 when both gave the expected results."""
     examples = _examples()
     with tempfile.TemporaryDirectory(prefix="gpu-admission-demo-") as folder:
         _print_heading(
-            "1. The webhook", "A server on loopback with a certificate of its own; reviews go to it over TLS."
+            "1. The webhook", "A server on loopback with a self-signed certificate; reviews are sent over TLS."
         )
         try:
             with _server(options.policy, folder) as port:
                 for path in sorted(os.listdir(examples)):
-                    _ask(os.path.join(examples, path), port, os.path.join(folder, "tls", "ca.crt"))
+                    _apply(os.path.join(examples, path), port, os.path.join(folder, "tls", "ca.crt"))
         except RuntimeError as error:
             print(f"gpu-admission demo: {error}", file=sys.stderr)
             return 2
@@ -66,7 +66,7 @@ def _print_heading(title: str, text: str) -> None:
 
 @contextlib.contextmanager
 def _server(policy: str, folder: str) -> Iterator[int]:
-    """Run the real server until the block ends; its log stays in the folder."""
+    """Run the real server until the block ends; its log is written to the folder."""
     port = _free_port()
     command = [sys.executable, "-m", "gpu_admission.commands.main", "serve", "--policy", policy]
     command += ["--bind", f"127.0.0.1:{port}", "--self-signed", os.path.join(folder, "tls")]
@@ -79,13 +79,17 @@ def _server(policy: str, folder: str) -> Iterator[int]:
         print(f"The server answers on https://127.0.0.1:{port}; its CA is {folder}/tls/ca.crt.")
         yield port
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _stop(process)
     print("\nThe server has stopped.")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _free_port() -> int:
@@ -119,8 +123,8 @@ def _request(port: int, ca: str, method: str, path: str, body: bytes | None = No
         connection.close()
 
 
-def _ask(path: str, port: int, ca: str) -> None:
-    """Send a manifest as the API server would, first to /mutate, then to /validate, and print what a user would see."""
+def _apply(path: str, port: int, ca: str) -> None:
+    """Send a manifest as the API server would, to /mutate and then to /validate, and print what a user would see."""
     with open(path, "rb") as file:
         text = file.read()
     obj: dict[str, Any] = reader.read(text, path).documents[0].object
@@ -184,17 +188,17 @@ def _lint(examples: str, folder: str, policy: str) -> int:
     _print_heading("2. The linter", "The same rules on the same files, before anything reaches a cluster.")
     if _shown([*lint, "."], work) != 1:
         return 1
-    _print_heading("3. Repairs", "What is safe to repair, in a copy of the files; every other byte stays as it was.")
+    _print_heading("3. Repairs", "What is safe to repair, in a copy of the files; every other byte stays the same.")
     if _shown([*lint, "--diff", "."], work) != 1 or _shown([*lint, "--fix", "--quiet", "."], work, quiet=True) != 1:
         return 1
-    _print_heading("4. What is left", "The rest needs its author: only they know what was meant.")
+    _print_heading("4. What remains", "The rest needs a decision of its author.")
     return 0 if _shown([*lint, "--format", "concise", "."], work) == 1 else 1
 
 
 def _shown(command: list[str], folder: str, *, quiet: bool = False) -> int:
     arguments = command[command.index("gpu_admission.commands.lint") + 1 :]
     print(f"\n$ gpu-lint {' '.join(arguments)}", flush=True)
-    # The child runs elsewhere: a checkout that is not installed must still be found.
+    # The child runs in another directory, and must find a checkout that is not installed.
     root = os.path.normpath(os.path.join(_HERE, "..", ".."))
     search = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
     output = subprocess.DEVNULL if quiet else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.registration import audit_access, server_access, webhook_configurations
 
 from . import exempted
-from .manifests import to_yaml
+from .object_yaml import to_yaml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _access(*, keeps: bool) -> str:
 
 
 def _audited() -> str:
-    """Return the default policy with its mode turned down; raises ValueError when that line is gone."""
+    """Return the default policy with mode audit; raises ValueError when that line is missing."""
     text = exempted.text("default")
     if text.count("\n  mode: enforce\n") != 1:
         raise ValueError("policies/default.yaml has no line 'mode: enforce'")

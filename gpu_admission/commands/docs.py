@@ -1,4 +1,4 @@
-"""The generated files: written anew by ``make docs``, and checked for staleness by ``make check``."""
+"""The generated files: written by ``make docs``, and checked for staleness by ``make check``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _schema() -> str:
 
 
 def rule_modules() -> dict[str, Rule]:
-    """Return the rules by the paths of their modules below ``rules``, whatever the catalogue says."""
+    """Return the rules by the paths of their modules below ``rules``, read from the modules, not the catalogue."""
     found: dict[str, Rule] = {}
     for folder in rules.FOLDERS:
         package = importlib.import_module(f"{rules.__name__}.{folder}")
@@ -57,7 +57,7 @@ GENERATED: dict[str, Callable[[], str]] = {
 def stale(root: str) -> list[str]:
     """Return the generated files under a checkout that differ from what would be generated now.
 
-    Where modules are among them, only those: what is made of them would be wrong, or could not be made.
+    Where generated modules are stale, only those: the other files are made from them.
     """
     imported = [path for path in _IMPORTED if _content(os.path.join(root, path)) != GENERATED[path]()]
     return imported or [path for path, text in GENERATED.items() if _content(os.path.join(root, path)) != text()]
@@ -84,13 +84,13 @@ def main(argv: Sequence[str]) -> int:
     for path in found:
         _write(path, GENERATED[path]())
     if not _IMPORTED.isdisjoint(found):
-        # What rules and conditions are made of was read when they were imported: begin anew with it.
+        # The old versions of these modules have been imported: start again.
         os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *argv])  # noqa: S606 - this program itself
     return 0
 
 
 def _write(path: str, text: str) -> None:
-    """Write a file whole; its text was made before, perhaps of what stands in it."""
+    """Write a file; its text is made before, because it may depend on the present content."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)

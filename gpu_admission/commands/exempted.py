@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def text(name: str) -> str:
     """Return the text of a shipped policy as it should be."""
     backend = registry.named(loader.load(name).backend.name)
-    if backend.name == PER_POD:  # whatever the cluster runs; loading every backend for it at run time costs too much
+    if backend.name == PER_POD:  # for any backend; loading all of them at run time would cost too much
         backend = copy.copy(backend)
         backend.components = tuple(part for each in registry.ALL for part in each.components)
     return exempted_components.written(loader.source(name), backend)

@@ -1,7 +1,7 @@
-"""The image's HEALTHCHECK, ``python -m gpu_admission.commands.healthcheck``: tell whether the server answers.
+"""The image's HEALTHCHECK, ``python -m gpu_admission.commands.healthcheck``: check whether the server answers.
 
-It asks /healthz where GPU_ADMISSION_HEALTH_BIND says that it is served. Kubernetes has its own probes and ignores
-this; Docker, Compose and Podman show it as the container's health.
+It requests /healthz at the address in GPU_ADMISSION_HEALTH_BIND. Kubernetes has its own probes and ignores this;
+Docker, Compose and Podman show it as the container's health.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 
 VARIABLE = "GPU_ADMISSION_HEALTH_BIND"
 TIMEOUT = 4.0  # seconds
-_EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what binds to all addresses answers on loopback
+_EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a server bound to all addresses answers on loopback
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""``gpu-admission inspect``: GPUs by node and card, who holds them, and why pods wait for one."""
+"""``gpu-admission inspect``: GPUs by node and card, the pods that use them, and why pods wait for one."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``inspect``; `run` takes what it parses."""
     parser = subparsers.add_parser(
         "inspect",
-        help="GPUs by node and card, and who holds them",
+        help="GPUs by node and card, and the pods that use them",
         description="Show the GPUs of each node, by card where the sharing backend records it: capacity, what is "
-        "allocated and to whom, what is free, which pods wait and why, and who holds GPUs that are not counted.",
+        "allocated to which pods, what is free, which pods wait and why, and uncounted pods with GPUs.",
         epilog="Exit code: 0, or 2 where something could not be read (the rest is shown).",
     )
     completes(parser.add_argument("nodes", nargs="*", metavar="NODE", help="only these nodes (and no waiting pods)"))
@@ -88,7 +88,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _select(inventory: Inventory, namespace: str | None) -> None:
-    """Leave out waiting and uncounted pods of other namespaces; cards show all who hold them."""
+    """Leave out waiting and uncounted pods of other namespaces; cards show all pods that use them."""
     if namespace is not None:
         inventory.waiting = [pod for pod in inventory.waiting if pod.namespace == namespace]
         inventory.uncounted = [pod for pod in inventory.uncounted if pod.namespace == namespace]
@@ -97,7 +97,7 @@ def _select(inventory: Inventory, namespace: str | None) -> None:
 def _write(options: argparse.Namespace, inventory: Inventory, connection: Connection) -> None:
     is_table = options.format in {"table", "wide"}
     if is_table and not options.output and sys.stdout.isatty():
-        from . import inspect_terminal, terminal  # noqa: PLC0415 - rich takes a tenth of a second, for a terminal only
+        from . import inspect_terminal, terminal  # noqa: PLC0415 - rich takes 0.1 s, and is needed only on a terminal
 
         inspect_terminal.show(tables.tables(inventory, wide=options.format == "wide"), terminal.console())
         return

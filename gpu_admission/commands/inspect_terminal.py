@@ -1,4 +1,4 @@
-"""The tables of ``inspect`` on a terminal: the same cells as in a file, coloured by what calls for a look."""
+"""The tables of ``inspect`` on a terminal: the same cells as in a file, with problems in colour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.inventory.tables import Table
 
-# How a cell looks by what stands in it, the first that does.
+# The style of a cell by a text in it; the first match counts.
 _STYLES = (
     ("unreadable", "bold red"),
     ("unhealthy", "red"),

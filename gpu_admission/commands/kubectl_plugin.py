@@ -1,9 +1,9 @@
-"""``kubectl gpu-admission …``: the same commands as a plugin of kubectl, and what its completion offers.
+"""``kubectl gpu-admission …``: the same commands as a plugin of kubectl, and its completion.
 
 kubectl runs ``kubectl-gpu_admission`` from PATH, and ``kubectl_complete-gpu_admission`` with the words of the line so
 far: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/, https://github.com/kubernetes/kubernetes
-(pkg: staging/src/k8s.io/kubectl/pkg/cmd/plugin/plugin_completion.go). The answer is a line a word and, at last, what
-the shell shall do with them, as cobra encodes it.
+(pkg: staging/src/k8s.io/kubectl/pkg/cmd/plugin/plugin_completion.go). The output is one line per word and, at the end,
+cobra's directive for the shell.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ FILES, NO_FILES = ":0", ":4"  # cobra's ShellCompDirectiveDefault and ShellCompD
 
 
 def entry() -> None:
-    """Run as the program that kubectl calls."""
+    """Entry point of ``kubectl-gpu_admission``."""
     sys.exit(main(sys.argv[1:], PROGRAM))
 
 
 def complete_entry() -> None:
-    """Run as the program that kubectl runs for completions."""
+    """Entry point of ``kubectl_complete-gpu_admission``."""
     sys.stdout.write("".join(f"{line}\n" for line in completions(sys.argv[1:])))
 
 
 def completions(words: Sequence[str]) -> list[str]:
-    """Return what may stand in the place of the last word, and the directive."""
+    """Return the candidates for the last word, and the directive."""
     *before, current = words or [""]
     line = _Line(command_parser(next((word for word in before if word in COMMANDS), None)))
     for word in before:
@@ -50,16 +50,16 @@ def completions(words: Sequence[str]) -> list[str]:
 
 
 class _Line:
-    """A command line as far as it is written."""
+    """A command line as far as it is typed."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parser = parser
-        self._pending: argparse.Action | None = None  # an option that waits for its value
+        self._pending: argparse.Action | None = None  # an option whose value comes next
         self._given: dict[str, str] = {}
         self._arguments: list[str] = []
 
     def read(self, word: str) -> None:
-        """Take in a finished word."""
+        """Parse one complete word."""
         if self._pending is not None:
             self._given[self._pending.dest] = word
             self._pending = None
@@ -78,7 +78,7 @@ class _Line:
                 self._arguments.append(word)
 
     def offered(self, current: str) -> Iterable[str] | None:
-        """Return the words that may come now; None where files may."""
+        """Return the candidates for the next word; None for files."""
         if self._pending is not None:
             return self._values(self._pending)
         if current.startswith("-"):
@@ -93,7 +93,7 @@ class _Line:
         return words if words or not arguments else None
 
     def _options(self) -> dict[str, argparse.Action]:
-        return self._parser._option_string_actions  # noqa: SLF001 - argparse lists its options nowhere else
+        return self._parser._option_string_actions  # noqa: SLF001 - argparse has no public list of options
 
     def _commands(self) -> argparse._SubParsersAction[argparse.ArgumentParser] | None:
         found = (each for each in self._parser._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-_YOUNG = 50_000  # new containers between two looks of the garbage collector
+_YOUNG = 50_000  # new containers between two garbage collections
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def entry() -> NoReturn:
-    """Be the process: end it with the exit status, and with 130 after an interrupt."""
-    # Loading modules makes thousands of objects that stay, and looking through them again and again for garbage
-    # costs a tenth of a run on a small file.
+    """Run as the console script; exit with the status, and with 130 after an interrupt."""
+    # Loading modules makes thousands of objects that stay; collecting garbage among them costs a tenth of a run on a
+    # small file.
     gc.set_threshold(_YOUNG, 20, 20)
     try:
         code = main()
@@ -34,11 +34,11 @@ def entry() -> NoReturn:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process without taking all those objects apart first: everything is written by now."""
-    if "multiprocessing" in sys.modules:  # which has processes of its own to see off
+    """End the process without freeing all those objects first: everything is written by now."""
+    if "multiprocessing" in sys.modules:  # it has to end its worker processes
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
-        try:  # contextlib is a part of start-up that nothing else needs
+        try:  # not contextlib: start-up time
             stream.flush()
         except (OSError, ValueError, AttributeError):
             continue

@@ -1,4 +1,4 @@
-"""``gpu-admission``: one parser, which hands over to one module a command.
+"""``gpu-admission``: one parser, and one module per command.
 
 A command's module is imported only when the command is called: most need libraries that the others do not.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "gpu-admission"
 
-# name -> module, which has add_parser(subparsers) and run(args) -> exit code; what --help says of it
+# name -> module with add_parser(subparsers) and run(args) -> exit code, and its line in --help
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("gpu_admission.commands.serve", "the webhook server"),
     "review": ("gpu_admission.commands.review", "answer one AdmissionReview, without a server"),
@@ -29,10 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "translate": ("gpu_admission.lint.translate", "rewrite gpu-mem requests for another sharing backend"),
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
-    "probe": ("gpu_admission.commands.probe", "have the cluster judge a good and a bad pod, without creating them"),
+    "probe": ("gpu_admission.commands.probe", "let the cluster judge a good and a bad pod, without creating them"),
     "policy": ("gpu_admission.commands.policies", "list, show, check and draft policies"),
-    "audit": ("gpu_admission.commands.audit", "what admission would say of what is in the cluster"),
-    "inspect": ("gpu_admission.commands.inspect_gpus", "GPUs by node and card, and who holds them"),
+    "audit": ("gpu_admission.commands.audit", "what admission would deny, repair or warn about in the cluster"),
+    "inspect": ("gpu_admission.commands.inspect_gpus", "GPUs by node and card, and the pods that use them"),
     "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
 }
@@ -50,26 +50,26 @@ EXTRAS = {
     "rich": "cluster",
     "shtab": "completion",
 }
-# Commands that need one extra, whichever of its libraries is missed first.
+# Commands that need one extra, whichever of its libraries is found missing first.
 EXTRA_OF: dict[str, str] = {"audit": "cluster", "inspect": "cluster", "policy": "cluster"}
 
 
 def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
-    """Run a command; return its exit code: 2 for wrong usage, else what the command says."""
-    asked = next((word for word in argv if not word.startswith("-")), None)
+    """Run a command; return its exit code, 2 for wrong usage."""
+    command = next((word for word in argv if not word.startswith("-")), None)
     try:
-        module = importlib.import_module(COMMANDS[asked][0]) if asked in COMMANDS else None
-        modules = {asked: module} if asked and module else {}
+        module = importlib.import_module(COMMANDS[command][0]) if command in COMMANDS else None
+        modules = {command: module} if command and module else {}
         parser = _parser(modules, prog)
         _check_command(parser, argv)
         options = parser.parse_args(argv)
         return int(module.run(options)) if module is not None else 2
     except ModuleNotFoundError as error:
-        return _missing(asked or "", error)
+        return _missing(command or "", error)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # or the interpreter complains of the same pipe once more at its end
+        sys.stderr.close()  # or the interpreter reports the same pipe again when it exits
         return 141
 
 

@@ -6,7 +6,7 @@ from gpu_admission.policyfile import crd
 from gpu_admission.registration import any_policy, policy_access, webhook_configurations
 
 from . import exempted
-from .manifests import to_yaml
+from .object_yaml import to_yaml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A parser whose complaints are one line that says what to write, and not a screen of flags."""
+"""A parser whose error messages are one line, without the list of all flags."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class OneLineParser(argparse.ArgumentParser):
     """Exits with 2 and one line where the command line is wrong; ``--help`` has the rest."""
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong, and where to read what is right."""
+        """Print what is wrong, and how to get help."""
         self.exit(2, f"{self.prog}: {escape(message)} (see {self.prog} --help)\n")

@@ -1,4 +1,4 @@
-"""When a sidecar of the server is to end: it is told to, or the server is gone."""
+"""When a sidecar of the server has to end: after SIGTERM, or when the server has ended."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import signal
 import threading
 import time
 
-LOOK = 1.0  # seconds between looks at whether the server still lives
+LOOK = 1.0  # seconds between checks whether the server still runs
 
 
 class ParentWatch(threading.Event):
-    """Set by SIGTERM, or when the server that started us is gone, which makes us ``orphaned``."""
+    """Set by SIGTERM, or when the server that started us has ended, which makes us ``orphaned``."""
 
     def __init__(self, parent: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class ParentWatch(threading.Event):
 
 
 def until_terminated(parent: int) -> ParentWatch:
-    """Return a watch that SIGTERM sets; SIGINT is ignored: a terminal sends it to all processes, the server decides."""
+    """Return a watch that SIGTERM sets; SIGINT is ignored: a terminal sends it to all, and the server ends us."""
     watch = ParentWatch(parent)
     signal.signal(signal.SIGTERM, lambda *_: watch.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

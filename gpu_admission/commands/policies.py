@@ -22,18 +22,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     policy = subparsers.add_parser("policy", help="list, show, check and draft policies")
     actions = policy.add_subparsers(dest="action", required=True, metavar="list | show | check | init | schema")
     actions.add_parser("list", help="the names of the shipped policies")
-    show = actions.add_parser("show", help="print a shipped policy: the starting point of one's own")
+    show = actions.add_parser("show", help="print a shipped policy, as a starting point for your own")
     show.add_argument("name", metavar="NAME")
     check = actions.add_parser("check", help="check policy files, and what has drifted between them and a cluster")
     check.add_argument("files", metavar="FILE", nargs="*", help="the policy files; at least one")
     check.add_argument(
         "--cluster",
         action="store_true",
-        help="hold them against the cluster too; implied by --context and --kubeconfig",
+        help="compare them with the cluster too; implied by --context and --kubeconfig",
     )
     add_cluster_flags(check, namespaces=False)
     init = actions.add_parser(
-        "init", help="write a commented policy of what a cluster shows: its backend, cards, taints, namespaces, queues"
+        "init", help="write a commented policy for a cluster: its backend, cards, taints, namespaces, queues"
     )
     init.add_argument("--name", default="cluster", help="the policy's name [cluster]")
     add_cluster_flags(init, namespaces=False)
@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0, 1 where a checked file is no valid policy or has drifted, 2 for an unknown name or a lost cluster."""
+    """Return 0, 1 where a checked file is not valid or has drifted, 2 for an unknown name or a cluster's error."""
     actions = {"list": _list, "show": _show, "check": _check, "init": _init, "schema": _schema}
     return actions[options.action](options)
 
@@ -65,29 +65,34 @@ def _check(options: argparse.Namespace) -> int:
     if not options.files:
         print(
             "gpu-admission policy check: name the policy file to check, as in gpu-admission policy check policy.yaml"
-            " --cluster (gpu-admission policy init writes one of what a cluster shows)",
+            " --cluster (gpu-admission policy init writes one for a cluster)",
             file=sys.stderr,
         )
         return 2
-    worst = 0
-    policies = []
-    for path in options.files:
-        try:
-            policy = loader.parse(loader.content(path), path)
-        except loader.PolicyError as error:
-            print(error, file=sys.stderr)
-            worst = 1
-        else:
-            print(f"{path}: policy {policy.name} is valid: backend {policy.backend.name}, mode {policy.mode}")
-            policies.append((path, policy))
+    policies = _valid(options.files)
+    worst = 0 if len(policies) == len(options.files) else 1
     if policies and (options.cluster or options.context or options.kubeconfig):
         worst = max(worst, _drift(options, policies))
     return worst
 
 
+def _valid(files: list[str]) -> list[tuple[str, Policy]]:
+    """Load policy files and print whether each is valid; return the valid ones with their paths."""
+    policies = []
+    for path in files:
+        try:
+            policy = loader.parse(loader.content(path), path)
+        except loader.PolicyError as error:
+            print(error, file=sys.stderr)
+        else:
+            print(f"{path}: policy {policy.name} is valid: backend {policy.backend.name}, mode {policy.mode}")
+            policies.append((path, policy))
+    return policies
+
+
 def _drift(options: argparse.Namespace, policies: list[tuple[str, Policy]]) -> int:
     """Print what has drifted between policies and the cluster; return the exit code."""
-    from gpu_admission.cluster_policy.drift import drift  # noqa: PLC0415 - for those who have a cluster
+    from gpu_admission.cluster_policy.drift import drift  # noqa: PLC0415 - start-up time: needed only with a cluster
 
     observed = _observed(options, "check")
     if observed is None:
@@ -103,7 +108,7 @@ def _drift(options: argparse.Namespace, policies: list[tuple[str, Policy]]) -> i
 
 
 def _init(options: argparse.Namespace) -> int:
-    from gpu_admission.cluster_policy.write import policy_text  # noqa: PLC0415 - for those who have a cluster
+    from gpu_admission.cluster_policy.write import policy_text  # noqa: PLC0415 - start-up time: needed only with a cluster
 
     observed = _observed(options, "init")
     if observed is None:
@@ -115,8 +120,8 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _observed(options: argparse.Namespace, action: str) -> Observation | None:
-    """Return what the cluster shows; None, after a line on standard error, where it cannot be looked at."""
-    from gpu_admission.cluster.errors import ClusterError  # noqa: PLC0415 - for those who have a cluster
+    """Return what was observed in the cluster; None, after a line on standard error, where it cannot be read."""
+    from gpu_admission.cluster.errors import ClusterError  # noqa: PLC0415 - start-up time: needed only with a cluster
     from gpu_admission.cluster_policy.collect import observe  # noqa: PLC0415
 
     try:
@@ -127,7 +132,7 @@ def _observed(options: argparse.Namespace, action: str) -> Observation | None:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    from gpu_admission.policyfile import schema  # noqa: PLC0415 - pydantic, for this action only
+    from gpu_admission.policyfile import schema  # noqa: PLC0415 - start-up time: pydantic is needed only here
 
     print(json.dumps(schema.schema(), indent=2, ensure_ascii=False))
     return 0

@@ -1,7 +1,7 @@
-"""The policy sidecar, ``python -m gpu_admission.commands.policy_sidecar``: the process that ``serve`` starts for it.
+"""The policy sidecar, ``python -m gpu_admission.commands.policy_sidecar``: a process that ``serve`` starts.
 
-It lists and watches the cluster's GPUPolicy objects, leaves them where the server loads them, and, while it holds the
-Lease among all replicas, writes their status. It alone pays for the Kubernetes client.
+It lists and watches the cluster's GPUPolicy objects, writes them to files that the server loads, and, while it holds
+the Lease among all replicas, writes their status. It alone loads the Kubernetes client.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.cluster.connection import Connection
 
-TICK = 0.25  # seconds between looks at what the watch has brought
-TIMEOUT = 5.0  # seconds for an answer about the Lease or a status: less than a Lease lasts
+TICK = 0.25  # seconds between publications of what the watch has received
+TIMEOUT = 5.0  # seconds for a request for the Lease or a status: less than a Lease lasts
 _ADVICE = (
     (" does not exist", "install the CustomResourceDefinition gpupolicies.gpu-admission.io (deploy/policy-objects)"),
     ("RBAC does not allow", "grant list and watch on gpupolicies.gpu-admission.io (gpu-admission manifests)"),
@@ -38,7 +38,7 @@ _ADVICE = (
 
 
 class Problems:
-    """Logs each problem once, and when it is over; each kind has one at a time."""
+    """Logs each problem once, and its end; each kind has one at a time."""
 
     def __init__(self) -> None:
         self._current: dict[str, str] = {}
@@ -48,7 +48,7 @@ class Problems:
         return self._current.get(kind, "")
 
     def note(self, kind: str, message: str) -> None:
-        """Take over what is the problem now, or that there is none (empty)."""
+        """Note the present problem of a kind, empty for none."""
         before, self._current[kind] = self.current(kind), message
         if message and message != before:
             logs.get().error(f"{kind} failed", extra=logs.fields({"reason": message}))
@@ -67,7 +67,7 @@ class Keeper:
         self.objects = PolicyObjects(self._writer)
 
     def publish(self) -> None:
-        """Have the directory hold what was seen, where that changed."""
+        """Write what the watch has received to the directory, where that changed."""
         seen, problem = self._reflector.objects, self._problems.current("policy watch")
         if seen is self._published[0] and problem == self._published[1]:
             return
@@ -84,7 +84,7 @@ class Keeper:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Follow the objects until told to stop; 1 when that cannot begin (whoever started us tries again)."""
+    """Follow the objects until SIGTERM; return 1 when that cannot begin (the server starts us again)."""
     options = _parser().parse_args(argv)
     logs.setup(options.log_format, "info")
     watch = until_terminated(options.parent)
@@ -97,13 +97,13 @@ def main(argv: Sequence[str]) -> int:
         watch.wait(TICK)
         return 1
     failed = _follow(options, watch, watching, writing)
-    if watch.orphaned:  # the server would have done it, but it was killed
+    if watch.orphaned:  # the server was killed before it could do this
         shutil.rmtree(options.directory, ignore_errors=True)
     return 1 if failed else 0
 
 
 def _follow(options: argparse.Namespace, watch: ParentWatch, watching: Connection, writing: Connection) -> bool:
-    """Do it all until told to stop; True where the watch ended by a fault of ours, so that we are started anew."""
+    """Publish and write statuses until `watch` is set; return whether the watch crashed."""
     problems = Problems()
     reflector = Reflector(
         watching, crd.PATH, problem=lambda text: problems.note("policy watch", advised(text)), changed=lambda: None
@@ -114,17 +114,7 @@ def _follow(options: argparse.Namespace, watch: ParentWatch, watching: Connectio
         writing, elector, problem=lambda text: problems.note("status update", text), written=_log_status
     )
     keeper = Keeper(reflector, options.directory, problems)
-    faults: list[Exception] = []
-
-    def run() -> None:
-        try:
-            reflector.run(watch.is_set)
-        except Exception as error:  # noqa: BLE001 - without a watch this process is of no use
-            faults.append(error)
-            logs.get().error("policy watch crashed", extra=logs.fields(logs.describe(error)))
-            watch.set()
-
-    threading.Thread(target=run, name="watch", daemon=True).start()
+    faults = _start_watching(reflector, watch)
     led = False
     while not watch.wait(TICK):
         keeper.publish()
@@ -137,13 +127,29 @@ def _follow(options: argparse.Namespace, watch: ParentWatch, watching: Connectio
     return bool(faults)
 
 
+def _start_watching(reflector: Reflector, watch: ParentWatch) -> list[Exception]:
+    """Run the reflector in a thread; return a list that receives the error if it crashes, which also sets `watch`."""
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            reflector.run(watch.is_set)
+        except Exception as error:  # noqa: BLE001 - without a watch this process has to be restarted
+            faults.append(error)
+            logs.get().error("policy watch crashed", extra=logs.fields(logs.describe(error)))
+            watch.set()
+
+    threading.Thread(target=run, name="watch", daemon=True).start()
+    return faults
+
+
 def identity() -> str:
-    """Return a name for this process that no other has: the host's (a pod's own), and random digits."""
+    """Return a unique name for this process: the host's (in a pod, the pod's), and random digits."""
     return f"{socket.gethostname()[:200]}_{os.urandom(8).hex()}"
 
 
 def advised(problem: str) -> str:
-    """Return a problem with what to do about it."""
+    """Return a problem with advice, where there is some."""
     return next((f"{problem}: {advice}" for part, advice in _ADVICE if part in problem), problem)
 
 

@@ -1,4 +1,4 @@
-"""``gpu-admission probe``: see in a cluster whether the webhook does its work; what ``helm test`` runs."""
+"""``gpu-admission probe``: check in a cluster whether the webhook works; ``helm test`` runs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``probe``; `run` takes what it parses."""
     parser = subparsers.add_parser(
         "probe",
-        help="have the cluster judge a good and a bad pod, without creating them",
+        help="let the cluster judge a good and a bad pod, without creating them",
         epilog="It needs the right to create pods in that one namespace.",
     )
     parser.add_argument("-n", "--namespace", default="default", metavar="NS", help="where; not an exempt one [default]")
@@ -28,8 +28,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what came of each pod; return 1 where one is not as expected, 2 where the cluster cannot be asked."""
-    from gpu_admission.cluster.api import connect  # noqa: PLC0415 - 150 ms, of libraries that --help need not have
+    """Print the result for each pod; return 1 where one is not as expected, 2 where the cluster cannot be reached."""
+    from gpu_admission.cluster.api import connect  # noqa: PLC0415 - start-up time: 150 ms, not needed for --help
     from gpu_admission.cluster.probe import probe  # noqa: PLC0415
     from gpu_admission.pki.errors import StoreError  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ TIMEOUT = 10.0  # seconds
 
 
 class PushError(Exception):
-    """The gateway did not take the metrics; the message is one line."""
+    """The gateway did not accept the metrics; the message is one line."""
 
 
 def check(url: str) -> None:

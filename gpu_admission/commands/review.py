@@ -1,4 +1,4 @@
-"""``gpu-admission review``: an AdmissionReview in, the answer out; the webhook without a server."""
+"""``gpu-admission review``: answer an AdmissionReview from a file or standard input, without a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-_LARGEST = 7 << 20  # what the server takes
+_LARGEST = 7 << 20  # bytes; the server's limit
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -1,7 +1,7 @@
-"""``gpu-admission serve``: flags and environment to settings, and the server started with them.
+"""``gpu-admission serve``: make settings of flags and environment, and start the server with them.
 
-A certificate that is kept in a Secret, or published in webhook configurations, gets a sidecar: a process of its
-own (cert_sidecar.py), so that neither the forking server nor a worker ever loads the Kubernetes client.
+A certificate that is kept in a Secret, or published in webhook configurations, needs a sidecar: a separate process
+(cert_sidecar.py), so that neither the forking server nor a worker ever loads the Kubernetes client.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from gpu_admission.webhook.server.settings import ServerSettings
 
 FLAGS = (
-    ("--bind", "HOST:PORT", "where reviews are answered [0.0.0.0:8443]"),
-    ("--health-bind", "HOST:PORT", "serve /healthz, /readyz and /metrics there too, in plain HTTP"),
+    ("--bind", "HOST:PORT", "address for reviews [0.0.0.0:8443]"),
+    ("--health-bind", "HOST:PORT", "serve /healthz, /readyz and /metrics there too, over plain HTTP"),
     ("--policy-source", "SOURCE", "files (--policy), or crd: the cluster's GPUPolicy objects [files]"),
     ("--mode", "MODE", "enforce, warn or audit: a ceiling on the mode of every policy [enforce]"),
-    ("--tls-cert", "FILE", "serving certificate, PEM, leaf first; followed when it changes"),
+    ("--tls-cert", "FILE", "serving certificate, PEM, leaf first; reloaded when it changes"),
     ("--tls-key", "FILE", "its key"),
     ("--self-signed", "DIR", "make and keep an own CA and certificate there; the default, in the state directory"),
     ("--secret", "NS/NAME", "keep them in this Secret instead, which replicas share"),
-    ("--client-ca", "FILE", "demand client certificates of these CAs; health and metrics then only on --health-bind"),
+    ("--client-ca", "FILE", "require client certificates of these CAs; health and metrics then only on --health-bind"),
 )
 LISTS = (
     ("--policy", "NAME|FILE", "repeatable; the first is the default one [default]"),
@@ -56,16 +56,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the Service that the own certificate is for [gpu-admission]")  # fmt: skip
     add("--namespace", "--service-namespace", dest="service_namespace", metavar="NS",
         help="its namespace [gpu-admission]")  # fmt: skip
-    add("--http", action="store_const", const=True, help="no TLS: something in front ends it")
+    add("--http", action="store_const", const=True, help="no TLS: a proxy in front terminates it")
     add("--workers", type=int, metavar="N", help="worker processes [2]")
     add("--log-format", choices=("json", "text"), help="[json]")
     add("--log-level", choices=("debug", "info", "warning", "error"), help="[info]")
-    add("--lame-duck", type=float, metavar="SECONDS", help="how long to serve on after SIGTERM, while not ready [10]")
+    add("--lame-duck", type=float, metavar="SECONDS", help="how long to keep serving after SIGTERM, not ready [10]")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until a signal says otherwise; 2 when the settings, a port or what they name cannot be used."""
-    # Only now: gunicorn and Flask are not there without the extra, and take a moment to import.
+    """Serve until a signal; return 2 when the settings, a port or a file that they name cannot be used."""
+    # Not at the top: gunicorn and Flask belong to an extra, and importing them takes time.
     from gpu_admission.webhook import certificate_sidecar, policy_sidecar  # noqa: PLC0415
     from gpu_admission.webhook.server.server import serve  # noqa: PLC0415
     from gpu_admission.webhook.server.settings import SettingsError  # noqa: PLC0415
@@ -104,7 +104,7 @@ def _settings(args: argparse.Namespace) -> ServerSettings:
 
 
 def _check_ports(settings: ServerSettings) -> None:
-    """See that nobody has our ports; raises SettingsError. gunicorn would try five times, then exit with 1."""
+    """Check that our ports are free; raises SettingsError. gunicorn would try five times, then exit with 1."""
     from gpu_admission.webhook.server.settings import SettingsError, address  # noqa: PLC0415
 
     with contextlib.ExitStack() as held:  # both at once: they must not be the same
@@ -116,6 +116,6 @@ def _check_ports(settings: ServerSettings) -> None:
                 family = socket.AF_INET6 if ":" in host else socket.AF_INET
                 held.enter_context(socket.create_server((host, port), family=family))
             except OSError as error:
-                code = error.errno or 0  # the resolver's own are below 0
+                code = error.errno or 0  # the resolver's error codes are negative
                 reason = os.strerror(code).lower() if code > 0 else "there is no such host"
                 raise SettingsError(f"{name}: {text}: {reason}") from None

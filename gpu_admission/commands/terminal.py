@@ -1,6 +1,6 @@
 """Tables on a terminal: fitted to its width, in colours unless NO_COLOR or a flag forbids them.
 
-What comes from a cluster is text and never markup; who makes the cells has escaped what a terminal would obey.
+Texts from a cluster are never interpreted as markup; the caller has escaped control characters.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_NARROWEST = 24  # of a column of sentences: below that each word has a line of its own
+_NARROWEST = 24  # characters of a column of sentences: below that nearly every word needs a line
 
 
 def console(color: str = "auto") -> Console:
-    """Return standard output as a terminal; ``color`` is auto (NO_COLOR and TERM are heeded), always or never."""
+    """Return standard output as a terminal; ``color`` is auto (NO_COLOR and TERM decide), always or never."""
     if color == "never":
         return Console(highlight=False, emoji=False, color_system=None)
     if color == "always":
@@ -27,7 +27,7 @@ def console(color: str = "auto") -> Console:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Text]], *, title: str = "", sentences: bool = False) -> Table:
-    """Return a table; with ``sentences`` the last column takes what the others leave."""
+    """Return a table; with ``sentences`` the last column takes the remaining width."""
     made = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left")
     for number, column in enumerate(columns, 1):
         if sentences and number == len(columns):

@@ -1,4 +1,4 @@
-"""Files that name our version, which is written in ``gpu_admission/__init__.py`` and nowhere else by hand."""
+"""Files that contain our version, which is maintained in ``gpu_admission/__init__.py`` alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Path -> what stands before the version there. An image that was pinned by its digest names none, and stays.
+# Path -> the text before the version in it. An image that is pinned by its digest has none, and is not changed.
 _PLACES = {
     "README.md": r"^    rev: v",
     "deploy/Dockerfile": r"^#   docker build -f deploy/Dockerfile -t gpu-admission:",
@@ -24,7 +24,7 @@ _PLACES = {
 
 
 def _text(path: str, before: str) -> str:
-    """Return a file of this checkout with our version in its place."""
+    """Return a file of this checkout with our version inserted."""
     with open(os.path.join(loader.shipped_folder(), "..", path), encoding="utf-8") as file:
         text = file.read()
     return re.sub(rf"({before})\d\S*", rf"\g<1>{__version__}", text, flags=re.MULTILINE)

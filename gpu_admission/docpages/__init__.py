@@ -1,1 +1,1 @@
-"""Generated documentation: the rule catalogue, the backends' page, explanations on a terminal. Pure."""
+"""Generated documentation: the rule catalogue, the page of the backends, explanations on a terminal. Pure."""

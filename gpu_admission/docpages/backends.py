@@ -1,4 +1,4 @@
-"""``docs/backends.md``: what each sharing backend makes of a request, written from the backends themselves."""
+"""``docs/backends.md``: what each sharing backend makes of a request, generated from their classes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _INTRODUCTION = """\
 
 *Generated from the backends by `make docs`.*
 
-An engineer writes how much of a GPU a container needs, once; the administrator's policy defines how GPUs are shared;
-the request arrives in the resource names of that backend, or is refused with the reason and what would work.
+An engineer writes once how much of a GPU a container needs; the administrator's policy defines how GPUs are shared;
+the request is translated to the resource names of that backend, or refused with the reason and what would work.
 
 ## What to write
 
@@ -32,21 +32,21 @@ In `resources.limits` of a container:
 | `gpu-admission.io/gpu-count` | how many GPUs | 1 |
 | `gpu-admission.io/gpu-core` | percent of each GPU's compute, 1 to 100 | not limited |
 
-The names are valid extended resources, so templates that carry them pass the API server untouched, and each Pod is
-translated when it is admitted. The resource names of any backend below are understood as well, so that a manifest
-written for one runs on another: `aliyun.com/gpu-mem: 3` arrives as `volcano.sh/vgpu-memory: 3072` under the policy
-`volcano-vgpu`. What is written for the policy's own backend already is left exactly as it is.
+The names are valid extended resources, so the API server accepts templates that contain them, and each Pod is
+translated when it is admitted. The resource names of every backend below are accepted as well, so that a manifest
+written for one runs on another: `aliyun.com/gpu-mem: 3` becomes `volcano.sh/vgpu-memory: 3072` under the policy
+`volcano-vgpu`. Requests in the names of the policy's own backend are not changed.
 
-Amounts are rounded up to the backend's unit, never down. A pod is translated whole or not at all: where anything in it
-must be refused, GPU102 to GPU109 report what, and nothing is written. `schedulerName` is set where none was chosen
-(GPU202), tolerations follow the taint of the nodes (GPU201), not the name of the resource.
+Amounts are rounded up to the backend's unit, never down. A pod is translated whole or not at all: where a part of it
+must be refused, GPU102 to GPU109 report it, and nothing is written. `schedulerName` is set where none was chosen
+(GPU202); tolerations follow the taint of the nodes (GPU201), not the name of the resource.
 
 `gpu-lint --fix` and `gpu-admission translate --to BACKEND` write the same into files. That matters where a queue
-reads the template: Kueue counts the name that stands there (of Jobs and their kin; of Pods and Deployments it counts
-Pods as they were admitted), unless its `resources.transformations` map it to another. A ResourceQuota counts Pods as
-they were admitted, by the translated names (`requests.volcano.sh/vgpu-memory`).
+reads the template: Kueue counts the name in the template (of Jobs and similar kinds; of Pods and Deployments it counts
+admitted Pods), unless its `resources.transformations` map it to another. A ResourceQuota counts admitted Pods, by the
+translated names (`requests.volcano.sh/vgpu-memory`).
 
-What arrives, in the table of each backend, is what its shipped policy (`gpu-admission policy show NAME`) makes of it.
+The table of each backend shows the result under its shipped policy (`gpu-admission policy show NAME`).
 """
 _SAMPLES: tuple[tuple[str, GpuShare], ...] = (
     ("gpu-mem: 8Gi", GpuShare(8 * GIB)),
@@ -77,30 +77,25 @@ def _any() -> str:
 
 def _chapter(backend: Backend) -> str:
     docs = backend.docs
-    rows = [f"| `{words}` | {_arrives(backend, request)} |" for words, request in _SAMPLES]
-    refuses = [f"| {what} | {why} |" for what, why in docs.refuses]
-    traps = [f"- {trap}" for trap in docs.traps]
-    sources = [f"- {links.markdown(source)}" for source in docs.sources]
-    return "\n".join(
-        (
-            f"### {backend.name}\n",
-            f"{docs.summary}\n",
-            "| written | arrives |\n|---|---|",
-            *rows,
-            "\n| refused | why |\n|---|---|",
-            *refuses,
-            "\n**Beside this webhook.**\n",
-            f"{docs.install}\n",
-            "**Pitfalls.**\n",
-            *traps,
-            "\n**Sources.**\n",
-            *sources,
-            "",
-        )
+    parts = (
+        f"### {backend.name}\n",
+        f"{docs.summary}\n",
+        "| written | translated to |\n|---|---|",
+        *(f"| `{text}` | {_translated(backend, request)} |" for text, request in _SAMPLES),
+        "\n| refused | why |\n|---|---|",
+        *(f"| {what} | {why} |" for what, why in docs.refuses),
+        "\n**In addition to this webhook.**\n",
+        f"{docs.install}\n",
+        "**Pitfalls.**\n",
+        *(f"- {trap}" for trap in docs.traps),
+        "\n**Sources.**\n",
+        *(f"- {links.markdown(source)}" for source in docs.sources),
+        "",
     )
+    return "\n".join(parts)
 
 
-def _arrives(backend: Backend, request: GpuShare) -> str:
+def _translated(backend: Backend, request: GpuShare) -> str:
     """Return what the backend makes of a request, or why it refuses it."""
     facts = ClusterFacts(backend.sample, backend.sample_cards)
     try:
@@ -119,25 +114,24 @@ _EXEMPT = """\
 ## Exempt namespaces and accounts
 
 Device plugins, drivers and operators mount devices and set `NVIDIA_VISIBLE_DEVICES` as part of their work; schedulers
-write on pods which card those get. Each shipped policy exempts what its own backend and the vendors it serves run, by
-the names that their own installations give, and nothing else (`default`, `strict` and `guardrails`: every vendor, no
-sharing system).
+annotate pods with the cards that they get. Each shipped policy exempts the components of its own backend and of the
+vendors it serves, by the names of their default installations, and nothing else (`default`, `strict` and `guardrails`:
+every vendor, no sharing system).
 
-**Who must own these names.** A pod in an exempt namespace, and whatever an exempt account writes anywhere, is not
-looked at. A namespace that does not exist is exempt for whoever may create it, and who creates `hami-system` may also
-make the account `hami-scheduler` there. So: only administrators may create namespaces with these names (where users
-create their own, reserve them, for instance by a ValidatingAdmissionPolicy on namespaces, or create them empty with
-no rights for anybody); nobody but administrators may create pods or service accounts in them; and the copy of a policy
-that your cluster runs loses the entries of what the cluster does not run. Pods of DaemonSets and Deployments are
-created by Kubernetes' own controllers, on behalf of whoever wrote the DaemonSet: exempting an account cannot cover
-them, so their namespace is exempt. What creates its pods itself, or only writes on those of others, is exempt by its
-account alone.
+**Who must own these names.** A pod in an exempt namespace, and every change by an exempt account, is not checked. A
+namespace that does not exist yet is exempt once it is created, and its creator (of `hami-system`, for instance) may
+also create the account `hami-scheduler` there. So: only administrators may create namespaces with these names (where
+users create namespaces, reserve the names, for instance by a ValidatingAdmissionPolicy on namespaces, or create them
+empty, without access for users); only administrators may create pods or service accounts in them; and your cluster's
+copy of a policy should not contain the entries of components that the cluster does not run. Pods of DaemonSets and
+Deployments are created by Kubernetes' own controllers: exempting an account cannot cover them, so their namespace is
+exempt. A component that creates its pods itself, or only changes those of others, is exempt by its account alone.
 
-In files, `gpu-lint` knows no user. A DaemonSet (or a Pod that one owns) that names no namespace, and all of whose
-images are those of one of these components, gets no findings of the ranges 2xx and 3xx. So it is in a namespace in
-brackets, where people run a component beside other things: none of these is exempt in any policy, and the pods are
-refused there until the administrator, having made sure that nobody else has rights in it, exempts it. At admission an
-image proves nothing, and is not looked at.
+Files have no user. `gpu-lint` reports no findings of the ranges 2xx and 3xx for a DaemonSet (or a Pod that one owns)
+without a namespace all of whose images are those of one of these components. The same is true in a namespace in
+brackets, where a component may run beside other workloads: none of these is exempt in any policy, and the pods are
+refused there until the administrator exempts it, once no other user has access to it. At admission an image proves
+nothing, and is not checked.
 
 | of | component | namespaces | accounts | sources |
 |---|---|---|---|---|
@@ -145,7 +139,7 @@ image proves nothing, and is not looked at.
 
 
 def _exemptions() -> str:
-    """Return the table of what every vendor and every backend runs."""
+    """Return the table of the components of every vendor and backend."""
     rows = [_component(f"cards of {vendor}", part) for vendor, parts in components.OF_VENDOR.items() for part in parts]
     rows += [_component(f"`{backend.name}`", part) for backend in registry.ALL for part in backend.components]
     return _EXEMPT + "\n".join(rows) + "\n"
@@ -155,6 +149,18 @@ def _component(owner: str, part: components.Component) -> str:
     namespaces = [f"`{name}`" for name in part.namespaces] + [f"(`{name}`)" for name in part.elsewhere]
     accounts = [f"`{name}`" for name in part.accounts]
     return f"| {owner} | {part.name} | {', '.join(namespaces)} | {', '.join(accounts)} | {part.source} |"
+
+
+_CARDS = """\
+## Cards
+
+The models that `cluster.cards` of a policy can name without further facts. Memory is in GiB; each MIG profile is
+followed by its *usable* GiB and by how many fit on a card. Every card also has its smallest profile with
+media engines (`+me`) once. Usable memory varies by 1 to 7 percent with the driver: the table is rounded
+down, and a policy overrides it with `memory` and `profiles`.
+
+| model | memory | MIG profiles |
+|---|---|---|"""
 
 
 def _cards() -> str:
@@ -167,15 +173,4 @@ def _cards() -> str:
             if not profile.modifier
         )
         rows.append(f"| `{card.model}` | {card.memory // GIB} | {profiles} |")
-    return "\n".join(
-        (
-            "## Cards\n",
-            "The models that `cluster.cards` of a policy can name without more. Memory is in GiB; each MIG profile is",
-            "followed by its *usable* GiB and by how many fit on a card. Every card also has its smallest profile with",
-            "media engines (`+me`) once. Usable memory drifts by 1 to 7 percent with the driver: the table is rounded",
-            "down, and a policy overrides it with `memory` and `profiles`.\n",
-            "| model | memory | MIG profiles |\n|---|---|---|",
-            *rows,
-            "",
-        )
-    )
+    return "\n".join((_CARDS, *rows, ""))

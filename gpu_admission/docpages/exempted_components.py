@@ -1,4 +1,4 @@
-"""The exemptions of a shipped policy, written from the facts of its backend into the file between two comments."""
+"""The exemptions of a shipped policy, generated from the facts of its backend, between two comments of the file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ BEGIN = (
 END = "  # End of the exemptions.\n"
 _WHY = """\
   # device plugins, operators and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES as part of their work. A
-  # namespace of these that does not exist is exempt for whoever may create it, and an account for whoever may create
-  # its namespace: let nobody but administrators create namespaces with these names, and delete what your cluster does
-  # not run.
+  # namespace of these that does not exist yet is exempt once it is created, and so are its accounts: allow only
+  # administrators to create namespaces with these names, and delete the entries that your cluster does not need.
 """
 _USERS = """\
-    # They write on pods which card those get, which GPU307 refuses to everybody else, or create pods of their own.
-    # These are the names that their own installations give; write yours. Never a controller that creates pods of users:
-    # what such an account creates is not looked at at all.
+    # They annotate pods with the cards that they get, which GPU307 refuses for all others, or create their own pods.
+    # These are the names of the default installations; write yours. Never exempt a controller that creates users' pods:
+    # what such an account creates is not checked.
 """
 
 
@@ -42,13 +41,13 @@ def _rows(names: Mapping[str, str]) -> str:
 
 
 def written(text: str, backend: Backend) -> str:
-    """Return a policy file with the block as it should be; unchanged where the file has none.
+    """Return a policy file with the block generated; unchanged where the file has none.
 
-    Raises ValueError where only one of the two comments stands in it.
+    Raises ValueError where it contains only one of the two comments.
     """
     if (text.count(BEGIN), text.count(END)) == (0, 0):
         return text
     if (text.count(BEGIN), text.count(END)) != (1, 1):
-        raise ValueError("the exemptions of a shipped policy stand between two comments, each of them once")
+        raise ValueError("the exemptions of a shipped policy must be between two comments, each of them once")
     before, _, rest = text.partition(BEGIN)
     return before + block(backend) + rest.partition(END)[2]

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 _PLAIN = Style()
 FIXES = {
-    None: "none: it takes a person to decide",
+    None: "none: the author has to decide",
     "safe": "safe: gpu-lint --fix and the webhook apply it",
-    "unsafe": "unsafe: gpu-lint --fix --unsafe-fixes applies it; look at the result",
+    "unsafe": "unsafe: gpu-lint --fix --unsafe-fixes applies it; check the result",
 }
 
 
 def render(rule: Rule, style: Style = _PLAIN) -> str:
-    """Return what the rule says about itself: why, an example of each kind, the fix, and where it is written."""
+    """Return a rule's rationale, examples, fix, how to ignore it, and references."""
     off = ", off by default" if rule.default == "off" else ""
     parts = [
         f"{style.bold(f'{rule.id} {rule.name}')} ({style.severity(rule.severity, rule.severity)}{off})",

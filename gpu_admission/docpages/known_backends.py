@@ -1,4 +1,4 @@
-"""``backends/known.py``: the facts that have to be known without loading a backend, written from their classes."""
+"""``backends/known.py``: the facts that are needed without loading a backend, generated from their classes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from gpu_admission.backends import registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gpu_admission.backends.base import Backend
 
 _HEADER = '''\
-"""Facts about the backends that are needed without loading them (start-up time).
+"""Facts of the backends that are needed without loading them, to save start-up time.
 
-Written by ``make docs`` from the classes of the backends (explained in ``base.py``): do not edit.
+Written by ``make docs`` from the classes of the backends (``base.py`` documents each fact): do not edit.
 """
 
 from __future__ import annotations
@@ -22,23 +22,30 @@ from __future__ import annotations
 
 def page() -> str:
     """Return the module's text, formatted as the formatter would."""
-    found = registry.ALL
-    return "\n".join((
-        _HEADER,
+    return "\n".join((_HEADER, *_sharing_facts(registry.ALL), *_marks(registry.ALL)))
+
+
+def _sharing_facts(found: Sequence[Backend]) -> tuple[str, ...]:
+    return (
         _mapping("READERS", "system -> the module that reads its names for other backends", _readers()),
         _names("SHARED_BY_MEMORY", "containers share a card by the memory they request", _sharing("memory")),
         _names("SHARED_BY_COUNT", "and by the number of shares", _sharing("count")),
         _names("SHARES_CARDS", "several containers use a card at the same time", _having(lambda b: b.shares_cards)),
         _names("USES_MPS", "by NVIDIA's MPS daemon", _having(lambda b: b.uses_mps)),
-        _names("GPU_IS_CARD", "one nvidia.com/gpu is a card of its own", _having(lambda b: b.gpu_is_card)),
+        _names("GPU_IS_CARD", "one nvidia.com/gpu is a whole card", _having(lambda b: b.gpu_is_card)),
         _names("READS_ANNOTATIONS", "shares are requested by annotations", _having(lambda b: b.reads_annotations)),
         _names("COUNTS_QUOTA_LIMITS", "the scheduler reads limits.<name> of quotas",
                _having(lambda b: b.counts_quota_limits)),
         _names("SCHEDULERS", "the schedulers of all of them", {b.scheduler for b in found if b.scheduler}),
-        _mapping("CARD_COUNTERS", "the resource that counts cards -> the system whose amounts are per card",
+        _mapping("CARD_COUNTERS", "the resource that counts cards -> the system whose amounts are requested of each",
                  {b.card_counter: b.name for b in found if b.card_counter}),
         _plain({b.name: b.plain for b in found if b.plain}),
-        _mapping("TRUSTED_ANNOTATIONS", "what a scheduler writes and a device plugin trusts -> its owner",
+    )  # fmt: skip
+
+
+def _marks(found: Sequence[Backend]) -> tuple[str, ...]:
+    return (
+        _mapping("TRUSTED_ANNOTATIONS", "annotations of a scheduler that a device plugin trusts -> their owner",
                  {key: b.marks.owner for b in found for key in b.marks.annotations}),
         _mapping("TRUSTED_LABELS", "the same among labels",
                  {key: b.marks.owner for b in found for key in b.marks.labels}),
@@ -46,7 +53,7 @@ def page() -> str:
                  [(key, value, b.marks.owner) for b in found for key, value in b.marks.opt_out]),
         _triples("OPT_OUT_ANNOTATIONS", "the same among annotations",
                  [(key, value, b.marks.owner) for b in found for key, value in b.marks.opt_out_annotations]),
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 def _readers() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""``policies/RULES.md``: every rule on one page, written from the rules themselves."""
+"""``policies/RULES.md``: every rule on one page, generated from the rules."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ _INTRODUCTION = """\
 
 *Generated from the rules by `make docs`. `gpu-lint --explain RULE` shows one of them on a terminal.*
 
-The severity states how bad something is. The consequences are the policy's choice: by default an error is denied,
-a warning warned about, an info only audited. A **safe** fix keeps the author's intent beyond
-doubt: the webhook applies it, and so does `gpu-lint --fix`; an **unsafe** one is applied only by
-`gpu-lint --fix --unsafe-fixes`.
+The severity states how bad something is. The policy defines the consequences: by default an error is denied, a warning
+is returned as a warning, an info is only audited. A **safe** fix is certain to keep the author's intent: the webhook
+and `gpu-lint --fix` apply it; an **unsafe** one is applied only by `gpu-lint --fix --unsafe-fixes`.
 
 To exempt one line, write `# gpu-lint: ignore[GPU001]` and the reason on it or above it; to exempt one object,
-annotate it with `gpu-admission.io/ignore: "GPU001: the reason"`. Both silence the linter only: for the
-webhook, the administrator's policy exempts.
+annotate it with `gpu-admission.io/ignore: "GPU001: the reason"`. Both apply to the linter only: for the webhook,
+exemptions are in the administrator's policy.
 """
 
 

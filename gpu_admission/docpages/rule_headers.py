@@ -1,4 +1,4 @@
-"""``rules/catalogue.py``: what is known of the rules without loading them, written from their modules."""
+"""``rules/catalogue.py``: the facts of rules that are needed without loading them, generated from their modules."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule, Trigger
 
 _HEADER = '''\
-"""The headers of the rules, which are needed without loading their modules (start-up time).
+"""The headers of the rules: facts that are needed without loading their modules, to save start-up time.
 
 Written by ``make docs`` from the modules of the rules: do not edit.
 """
 
 from __future__ import annotations
 
-# Nothing is imported here, so that ``make docs`` runs whatever is stale.
+# Nothing is imported here, so that ``make docs`` also runs when other generated modules are stale.
 BOTH, POD, TEMPLATE = frozenset({"pod", "template"}), frozenset({"pod"}), frozenset({"template"})
 
 # ID, name, severity, default action, fix, kinds at admission, scope, name of the trigger, may_resolve
@@ -32,7 +32,7 @@ _KINDS = {frozenset({"pod", "template"}): "BOTH", frozenset({"pod"}): "POD", fro
 def page(modules: Mapping[str, Rule]) -> str:
     """Return the module's text, as the formatter would write it; ``modules`` are paths below ``rules`` -> the rule.
 
-    Raises ValueError where two rules have one ID, a file is not called after its rule, or a trigger has no name.
+    Raises ValueError where two rules have one ID, a file is not named after its rule, or a trigger has no name.
     """
     rows: dict[str, str] = {}
     for path, rule in sorted(modules.items(), key=lambda each: each[1].id):

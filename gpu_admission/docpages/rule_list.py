@@ -1,4 +1,4 @@
-"""Every rule in a line."""
+"""The list of rules, one per line or as JSON."""
 
 from __future__ import annotations
 
@@ -27,24 +27,18 @@ def render(rules: Sequence[Rule], policy: Policy, style: Style = _PLAIN) -> str:
 
 def to_json(rules: Sequence[Rule], policy: Policy) -> str:
     """Return the same as a JSON list."""
-    import json  # noqa: PLC0415 - a person's look at the list needs none
+    import json  # noqa: PLC0415 - start-up time: needed only for JSON
 
-    return (
-        json.dumps(
-            [
-                {
-                    "id": rule.id,
-                    "name": rule.name,
-                    "severity": rule.severity,
-                    "action": policy.action(rule, rule.severity),
-                    "fix": rule.fix,
-                    "since": rule.since,
-                    "summary": rule.summary,
-                }
-                for rule in rules
-            ],
-            ensure_ascii=False,
-            indent=2,
-        )
-        + "\n"
-    )
+    rows = [
+        {
+            "id": rule.id,
+            "name": rule.name,
+            "severity": rule.severity,
+            "action": policy.action(rule, rule.severity),
+            "fix": rule.fix,
+            "since": rule.since,
+            "summary": rule.summary,
+        }
+        for rule in rules
+    ]
+    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"

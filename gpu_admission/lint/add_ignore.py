@@ -1,4 +1,4 @@
-"""--add-ignore: a comment with the reason above each finding, an annotation where there can be none."""
+"""--add-ignore: a comment with the reason above each finding, an annotation in JSON, which has no comments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Silence:
-    """The suppressions that are written into one input; ``refused`` and ``counts`` as of ``repair.Repair``."""
+    """The suppressions that are written into one input; ``refused`` and ``counts`` as of ``fixes.Repair``."""
 
     def __init__(self, linter: FileLinter, judged: FileContext, outcome: FileResult, data: bytes) -> None:
         self._linter = linter
@@ -33,7 +33,7 @@ class Silence:
         self.counts: dict[str, int] = {}
 
     def done(self) -> bytes:
-        """Return the bytes with comments and annotations added; the objects themselves stay what they are."""
+        """Return the bytes with comments and annotations added; the objects are otherwise unchanged."""
         if not self._findings:
             return self._data
         documents = {document.index: document for document in self._judged.reading.documents}
@@ -44,13 +44,13 @@ class Silence:
             if self._same_objects(data, with_comments):
                 data = with_comments
             else:
-                self.refused.append((None, "a comment would change what the file says"))
+                self.refused.append((None, "a comment would change the content of the file"))
                 commented = []
         self._count(data)
         return data
 
     def _commented(self, findings: list[LocatedFinding], data: bytes) -> bytes:
-        """Insert the comments from the last line to the first, so that line numbers stay."""
+        """Insert the comments from the last line to the first, so that line numbers remain valid."""
         by_line: dict[int, set[str]] = {}
         for located in findings:
             by_line.setdefault(located.place.line or 1, set()).add(located.finding.rule)
@@ -96,7 +96,7 @@ class Silence:
         return patch.add("", document.object, path, ", ".join(value))
 
     def _count(self, data: bytes) -> None:
-        from .file_linter import FileContext, FileResult, counted  # noqa: PLC0415 - it imports what imports this
+        from .file_linter import FileContext, FileResult, counted  # noqa: PLC0415 - an import cycle otherwise
 
         outcome = FileResult(self._name)
         judged = FileContext(self._linter, self._judged.source, reader.read(data, self._name))
@@ -110,6 +110,6 @@ class Silence:
 
 
 def _object_of(document: Document, pointer: Pointer) -> Pointer:
-    """Return the pointer of the innermost object in which a finding lies."""
+    """Return the pointer of the innermost object that contains a finding."""
     places = [place for place, _ in discovery.objects(document.object) if pointers.starts_with(pointer, place)]
     return max(places, key=len, default=())

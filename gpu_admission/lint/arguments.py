@@ -1,8 +1,8 @@
-"""The command line, read by the table of options.
+"""Parses the command line by the table of options.
 
-argparse would take a third of the whole run on a small file: its modules, and a help formatter made for each
-option. What is read here follows the same conventions: ``--name VALUE``, ``--name=VALUE``, ``-n VALUE``,
-``-nVALUE``, switches together (``-qh``), paths anywhere, and nothing but paths after ``--``.
+argparse would take a third of the whole run on a small file: its modules, and a help formatter for each
+option. The conventions are the same: ``--name VALUE``, ``--name=VALUE``, ``-n VALUE``,
+``-nVALUE``, switches together (``-qh``), paths anywhere, and only paths after ``--``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ if TYPE_CHECKING:
 
 
 class Arguments:
-    """What the command line says: ``paths``, and ``values`` by the attribute's name, of options given."""
+    """The parsed command line: ``paths``, and ``values`` of the options given, by attribute name."""
 
     __slots__ = ("_rest", "paths", "values")
 
     def __init__(self, argv: Sequence[str]) -> None:
-        """Read the arguments.
-
-        Raises UsageError for what is not understood.
-        """
+        """Parse the arguments. Raises UsageError."""
         self.paths: list[str] = []
         self.values: dict[str, Any] = {}
         self._rest = list(reversed(argv))

@@ -1,4 +1,4 @@
-"""Findings that were there before: a file that names them without line numbers, so that it outlives edits."""
+"""Known findings: a file that lists them without line numbers, so that it stays valid after edits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIELDS = ("rule", "file", "apiVersion", "kind", "namespace", "name", "pointer")
 
 
 class Baseline:
-    """The findings of a baseline file: how often each is known. Paths are relative to the file's folder."""
+    """The findings of a baseline file with their counts. Paths are relative to the file's folder."""
 
     __slots__ = ("_files", "counts", "folder")
 
@@ -34,29 +34,29 @@ class Baseline:
         self.counts = counts
         self._files = files
 
-    def knows(self, located: LocatedFinding, source: Input, matched: dict[str, int]) -> bool:
-        """Tell whether a finding is a known one, counting in ``matched`` how often each was met."""
+    def contains(self, located: LocatedFinding, source: Input, matched: dict[str, int]) -> bool:
+        """Return whether the baseline contains a finding, counting in ``matched`` how often each was found."""
         key = _key(_parts(located, _path(source, self.folder)))
         if matched.get(key, 0) >= self.counts.get(key, 0):
             return False
         matched[key] = matched.get(key, 0) + 1
         return True
 
-    def gone(self, matched: dict[str, int], inputs: Iterable[Input]) -> int:
-        """Return how many known findings of these inputs were not met."""
+    def unmatched(self, matched: dict[str, int], inputs: Iterable[Input]) -> int:
+        """Return how many entries for these inputs were not found."""
         read = {_path(source, self.folder) for source in inputs}
         return sum(count - matched.get(key, 0) for key, count in self.counts.items() if self._files[key] in read)
 
 
 def _path(source: Input, folder: str) -> str:
-    """Return how a baseline in a folder names an input."""
+    """Return the path of an input in a baseline in a folder."""
     if source.path is None:
         return source.name
     return printed(os.path.relpath(os.path.realpath(source.path), folder)).replace(os.sep, "/")
 
 
 def _parts(located: LocatedFinding, path: str) -> tuple[str, ...]:
-    # What was rendered is known by the template's name: the stream that it came in has none.
+    # Rendered objects are identified by their template, because the stream has no file name.
     return fingerprints.parts(located, located.place.file if located.place.rendered_in else path)
 
 
@@ -67,8 +67,18 @@ def _key(parts: Iterable[str]) -> str:
 def load(path: str) -> Baseline:
     """Return the baseline in a file.
 
-    Raises UsageError where it cannot be read or is none.
+    Raises UsageError where it cannot be read or is not a baseline.
     """
+    counts: dict[str, int] = {}
+    files: dict[str, str] = {}
+    for entry in _entries(path):
+        key = _key(entry[field] or "" for field in _FIELDS)
+        counts[key] = counts.get(key, 0) + entry.get("count", 1)
+        files[key] = entry["file"] or ""
+    return Baseline(_folder(path), counts, files)
+
+
+def _entries(path: str) -> list[Any]:
     name = printed(path)
     try:
         value = json.loads(read_small_file(path, _LARGEST))
@@ -79,13 +89,7 @@ def load(path: str) -> Baseline:
     entries = value.get("findings") if isinstance(value, dict) and value.get("version") == VERSION else None
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
         raise UsageError(f"{name}: is not a baseline; create one with gpu-lint --write-baseline {name}")
-    counts: dict[str, int] = {}
-    files: dict[str, str] = {}
-    for entry in entries:
-        key = _key(entry[field] or "" for field in _FIELDS)
-        counts[key] = counts.get(key, 0) + entry.get("count", 1)
-        files[key] = entry["file"] or ""
-    return Baseline(_folder(path), counts, files)
+    return entries
 
 
 def _is_entry(value: Any) -> bool:
@@ -99,7 +103,7 @@ def _folder(path: str) -> str:
 
 
 def render(findings: Iterable[tuple[LocatedFinding, Input]], path: str) -> bytes:
-    """Return the content of a baseline file at a path that holds these findings, sorted."""
+    """Return the content of a baseline file for a path, with these findings, sorted."""
     folder = _folder(path)
     counts: dict[tuple[str, ...], int] = {}
     for located, source in findings:

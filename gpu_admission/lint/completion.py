@@ -1,6 +1,6 @@
-"""Completion scripts for shells, written by shtab from the table of options.
+"""Completion scripts for shells, made by shtab from the table of options.
 
-Made when somebody requests one and not before: shtab and argparse are no part of a run.
+Imported only for --completion, because of the start-up time of shtab and argparse.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def script(shell: str, rules: Sequence[Rule], policies: Sequence[str]) -> str:
     return shtab.complete(_parser(rules, policies, shtab.FILE), shell, preamble=preamble) + "\n"
 
 
-# A policy is a name or a file, which shtab knows for neither shell.
+# A policy is a name or a file; shtab has no such type.
 _POLICIES_OF_BASH = """\
 _gpu_lint_policies() {{
   compgen -W "{}" -- "$1"
@@ -51,7 +51,7 @@ def _policies(names: Sequence[str]) -> dict[str, str]:
 
 
 def _parser(rules: Sequence[Rule], policies: Sequence[str], files: Mapping[str, Any]) -> argparse.ArgumentParser:
-    """Return a parser that has the options of the table, for shtab to look at; it never parses anything."""
+    """Return a parser with the options of the table, only for shtab; it never parses anything."""
     parser = argparse.ArgumentParser("gpu-lint", add_help=False, allow_abbrev=False)
     for option in OPTIONS:
         text = option.help.replace("%", "%%")
@@ -59,14 +59,14 @@ def _parser(rules: Sequence[Rule], policies: Sequence[str], files: Mapping[str, 
             parser.add_argument(*option.flags, action="store_true", help=text)
             continue
         action = parser.add_argument(*option.flags, help=text, choices=_values(option, rules) or None)
-        if "FILE" in option.metavar:  # an attribute is how shtab is told
+        if "FILE" in option.metavar:  # shtab reads the attribute `complete`
             action.complete = _policies(policies) if option.dest == "policy" else files  # type: ignore[attr-defined]
     parser.add_argument("paths", nargs="*").complete = files  # type: ignore[attr-defined]
     return parser
 
 
 def _values(option: Option, rules: Sequence[Rule]) -> list[str]:
-    """Return the words that may follow an option; none where it takes a file or anything else."""
+    """Return the candidates for an option's value; none for files and free text."""
     if "RULE" in option.metavar:
         return [word for rule in rules for word in (rule.id, rule.name)]
     return list(option.choices)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 FILE = ".gpu-lint.yaml"
 _BY_PATH = "per-file-ignores"  # a mapping from a glob to rules; it has no flag
-_PATHS = {"baseline", "output", "policy"}  # stand relative to the file that names them
+_PATHS = {"baseline", "output", "policy"}  # are relative to the configuration file
 
 
 @record
 class Config:
-    """What a configuration file says: ``values`` by attribute of Options, ``folder`` to which its globs belong."""
+    """A configuration file: ``values`` by attribute of LintArguments, ``folder`` for its globs."""
 
     folder: str
     values: dict[str, Any]
@@ -33,7 +33,7 @@ class Config:
 def find(first: str) -> Config:
     """Return the configuration that applies to a path, an empty one where there is none.
 
-    Raises UsageError, with file and line, where a file is not understood.
+    Raises UsageError, with file and line, for a file that is not valid.
     """
     folder = os.path.abspath("." if first == "-" else first)
     if not os.path.isdir(folder):
@@ -55,7 +55,7 @@ def _in_folder(folder: str) -> Config | None:
     path = os.path.join(folder, "pyproject.toml")
     if os.path.isfile(path):
         data = _content(path)
-        if b"gpu-lint" in data:  # most projects' file says nothing to us, and reading it costs ten milliseconds
+        if b"gpu-lint" in data:  # most projects' files have no table for us, and parsing takes ten milliseconds
             values = _toml(data, _relative(path), folder)
             return None if values is None else Config(folder, values)
     return None
@@ -73,7 +73,7 @@ def _content(path: str) -> bytes:
 
 
 def _yaml(data: bytes, name: str, folder: str) -> dict[str, Any]:
-    from gpu_admission.manifests import reader  # noqa: PLC0415 - not needed by who has no such file
+    from gpu_admission.manifests import reader  # noqa: PLC0415 - start-up time: needed only with such a file
 
     reading = reader.read(data, name)
     if reading.errors:
@@ -89,7 +89,7 @@ def _yaml(data: bytes, name: str, folder: str) -> dict[str, Any]:
 
 
 def _toml(data: bytes, name: str, folder: str) -> dict[str, Any] | None:
-    import tomllib  # noqa: PLC0415 - not needed by who has no such file
+    import tomllib  # noqa: PLC0415 - start-up time: needed only with such a file
 
     try:
         text = data.decode()
@@ -105,7 +105,7 @@ def _toml(data: bytes, name: str, folder: str) -> dict[str, Any] | None:
 
 
 def _line_of(text: str, key: str) -> int:
-    """Return the line of a key in our table; tomllib tells no places."""
+    """Return the line of a key in our table; tomllib has no positions."""
     inside = False
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip().startswith("["):
@@ -131,7 +131,7 @@ def _values(settings: Mapping[str, Any], folder: str, where: Callable[[str], str
 
 
 def _value(option: Option, value: Any, folder: str, where: str) -> Any:
-    """Return a value as the command line would have given it."""
+    """Return a value as from the command line."""
     if option.kind == "switch":
         wanted, good = "true or false", isinstance(value, bool)
     elif option.kind == "choice":
@@ -157,7 +157,7 @@ def _is_texts(value: Any) -> bool:
 
 
 def _joined(settings: str, folder: str) -> str:
-    """Return a file that a configuration names, as it is called from here (``FORMAT=`` stays, so do names)."""
+    """Return a path in a configuration relative to the working directory (``FORMAT=`` and policy names stay)."""
     head, equals, path = settings.rpartition("=")
     if not equals and os.sep not in path and not path.endswith((".yaml", ".yml", ".json")):
         return settings if not os.path.isfile(os.path.join(folder, settings)) else os.path.join(folder, settings)

@@ -1,4 +1,4 @@
-"""One input under the rules: from bytes to located findings."""
+"""Judges one input by the rules: from bytes to located findings."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ if TYPE_CHECKING:
     from .suppressions import Suppressions
 
 TEMPLATE = "is a Go template and not YAML until it is rendered: try helm template CHART | gpu-lint -"
-_WIDEST = 2000  # a finding keeps this much of its line: a manifest may be one line of many megabytes
+_WIDEST = 2000  # characters that a finding keeps of its line: a manifest may be one line of many megabytes
 _BEFORE = 200
 # A file without either has no suppression: "gpu-lint: ignore" in a comment, "gpu-admission.io/ignore" as annotation.
 _SUPPRESSION_MARKS = (b"lint", b"gpu-admission")
-_BY_TRADE = frozenset("23")  # ranges of rules, where pods are placed and how they reach cards: see peers
+_NOT_FOR_INSTALLERS = frozenset("23")  # ranges of rules, placement and isolation: see peers
 
 
 class LintOptions:
-    """What is asked of every input alike: the policy, what is reported of it, and what is repaired.
+    """The settings for every input: the policy, what is reported, and what is repaired.
 
-    ``lowest`` is the rank of the least severity that is reported; ``asked`` are rules reported at any.
+    ``lowest`` is the rank of the lowest severity that is reported; ``always`` are rules reported at any.
     ``mode`` is ``judge``, ``fix``, ``diff`` or ``silence``.
     """
 
     __slots__ = (
-        "as_admitted", "asked", "baseline", "by_path", "class_resources", "consent", "folder", "inputs", "lowest",
+        "always", "as_admitted", "baseline", "by_path", "class_resources", "consent", "folder", "inputs", "lowest",
         "mode", "parse_all", "policy", "reason", "unsafe",
     )  # fmt: skip
 
-    def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
+    def __init__(self, policy: Policy, *, lowest: int = RANK["info"], always: frozenset[str] = frozenset()) -> None:
         self.policy = policy
         self.lowest = lowest
-        self.asked = asked
+        self.always = always
         self.as_admitted = False
         self.baseline: Baseline | None = None
         self.by_path: list[tuple[Patterns, frozenset[str]]] = []
@@ -67,19 +67,19 @@ class LintOptions:
         self.reason = ""
 
     def reports(self, finding: Finding) -> bool:
-        """Tell whether a finding is grave enough to be reported."""
-        return RANK[finding.severity] <= self.lowest or finding.rule in self.asked
+        """Return whether a finding is severe enough to be reported."""
+        return RANK[finding.severity] <= self.lowest or finding.rule in self.always
 
     def reports_at(self, rule: str, action: Action) -> bool:
-        """Tell whether what leads to an action under the policy is grave enough to be reported."""
-        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.asked)
+        """Return whether a finding with an action under the policy is severe enough to be reported."""
+        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.always)
 
 
 class FileResult:
-    """What became of one input. ``repaired`` counts findings by rule, ``diff`` is the patch that would do it.
+    """The result of one input. ``repaired`` counts findings by rule, ``diff`` is the patch of the repairs.
 
-    ``is_parsed`` is False where the input names nothing that a rule in force reads; ``names_resources`` tells that
-    device classes in it may stand for resource names, which other inputs use.
+    ``is_parsed`` is False where the input contains no name that an enabled rule reads; ``names_resources`` is whether
+    device classes in it may define resource names, which other inputs use.
     """
 
     __slots__ = (
@@ -117,9 +117,9 @@ class FileLinter:
         self._relevance: Relevance | None = None
 
     def judge(self, source: Input, data: bytes) -> tuple[FileResult, FileContext]:
-        """Return what is to be said of an input's content, and what a repair needs to know of it.
+        """Return the result of an input's content, and the context that repairs need.
 
-        One that names nothing a rule in force reads is not parsed: nothing is said of it.
+        An input that contains no name that an enabled rule reads is not parsed, and has no findings.
         """
         matters = self._may_matter(data)
         reading = reader.read(data, source.name) if matters else reader.Reading(source.name, None)
@@ -149,14 +149,14 @@ class FileLinter:
         if self._relevance is None:
             if stems.holds_stem(data):
                 return True
-            from gpu_admission.rules import relevance  # noqa: PLC0415 - not for who lints files about GPUs only
+            from gpu_admission.rules import relevance  # noqa: PLC0415 - start-up time: needed only for other files
 
             self._relevance = relevance.Relevance(self.engine.rules, self.settings.policy)
         return self._relevance.may_matter(data)
 
 
 class FileContext:
-    """One input while it is judged, and what was found in it that is not to be repaired."""
+    """One input while it is judged, and the findings in it that are not to be repaired."""
 
     __slots__ = ("_linter", "_policy", "kept", "left_out", "reading", "source", "suppressions")
 
@@ -168,7 +168,7 @@ class FileContext:
         self.reading = reading
         self.suppressions = _suppressions(reading, settings.policy)
         self.left_out = _left_out(settings, source)
-        # By document: the findings (rule and pointer) that somebody wants left as they are.
+        # By document: the findings (rule and pointer) that are ignored or exempt.
         self.kept: dict[int, set[tuple[str, object]]] = {}
 
     def document(self, document: Document, outcome: FileResult) -> None:
@@ -183,49 +183,49 @@ class FileContext:
             self._unrecognised(document, outcome)
             return
         judged = engine.review(document.object) if settings.as_admitted else None
-        by_trade: dict[ObjectRef, bool] = {}
+        installers: dict[ObjectRef, bool] = {}
         for finding in engine.judge(views) if judged is None else judged.findings:
-            if finding.rule in self.left_out or self.exempt(finding, views, by_trade):
+            if finding.rule in self.left_out or self.exempt(finding, views, installers):
                 self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
             else:
                 self._finding(document, finding, outcome)
 
     def _unrecognised(self, document: Document, outcome: FileResult) -> None:
-        """Report what is meant for Kubernetes and lacks what tells of which kind it is: it must not pass in silence."""
-        from . import unrecognised  # noqa: PLC0415 - few documents of a run
+        """Report a document that is meant for Kubernetes and lacks apiVersion or kind, so that no rule applies."""
+        from . import unrecognised  # noqa: PLC0415 - start-up time: needed for few documents
 
         message = unrecognised.explain(document)
         if message:
             spot = document.position(())
             outcome.errors.append(Diagnostic(_spot(self.source, spot.line, spot.column), message))
 
-    def exempt(self, finding: Finding, views: Iterable[Workload], by_trade: dict[ObjectRef, bool]) -> bool:
-        """Tell whether the policy leaves an object alone, or the object does by trade what was found.
+    def exempt(self, finding: Finding, views: Iterable[Workload], installers: dict[ObjectRef, bool]) -> bool:
+        """Return whether the policy exempts an object, or it installs a component for which the finding is intended.
 
-        ``by_trade`` remembers the latter for each object of a document.
+        ``installers`` caches the latter for each object of a document.
         """
         found = finding.object
         if not self._policy.judges(found.namespace):
             return True
-        if finding.rule[3] not in _BY_TRADE:
+        if finding.rule[3] not in _NOT_FOR_INSTALLERS:
             return False
-        if found not in by_trade:
-            from . import peers  # noqa: PLC0415 - few files have such findings
+        if found not in installers:
+            from . import peers  # noqa: PLC0415 - start-up time: few files have such findings
 
-            by_trade[found] = all(peers.installs(view) for view in views if view.ref == found)
-        return by_trade[found]
+            installers[found] = all(peers.installs(view) for view in views if view.ref == found)
+        return installers[found]
 
     def _finding(self, document: Document, finding: Finding, outcome: FileResult) -> None:
         settings = self._linter.settings
         if self.suppressions is None and settings.baseline is None and not settings.reports(finding):
-            outcome.hidden += 1  # where it stands, which is costly to find out, matters to nobody
+            outcome.hidden += 1  # its position, which is costly to compute, is not needed
             return
         located = LocatedFinding(finding, self._place(document, finding))
         if self.source.path is not None and document.source and document.source != located.place.file:
             located.finding = finding.about_template(escape(document.source))
         if self.suppressions is not None:
             located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
-        known = settings.baseline is not None and settings.baseline.knows(located, self.source, outcome.matched)
+        known = settings.baseline is not None and settings.baseline.contains(located, self.source, outcome.matched)
         if located.suppressed is not None or known:
             self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
         if located.suppressed is not None:
@@ -264,7 +264,7 @@ def _spot(source: Input, line: int | None = None, column: int | None = None) -> 
 
 
 def _excerpt(line: str, column: int) -> tuple[str, int]:
-    """Return as much of a line as a report may show, and the column at which it begins."""
+    """Return the part of a line that a report shows, and the column at which it begins."""
     if len(line) <= _WIDEST:
         return line, 1
     start = max(0, column - 1 - _BEFORE)
@@ -272,10 +272,10 @@ def _excerpt(line: str, column: int) -> tuple[str, int]:
 
 
 def _left_out(settings: LintOptions, source: Input) -> frozenset[str]:
-    """Return the rules that the configuration switches off for a path."""
+    """Return the rules that the configuration disables for a path."""
     found: frozenset[str] = frozenset()
     if settings.by_path:
-        import os  # noqa: PLC0415 - as seldom as such a configuration
+        import os  # noqa: PLC0415 - start-up time: needed only for per-file-ignores
 
         path = os.path.relpath(source.path or source.name, settings.folder).replace(os.sep, "/")
         for patterns, ids in settings.by_path:
@@ -285,14 +285,14 @@ def _left_out(settings: LintOptions, source: Input) -> frozenset[str]:
 
 
 def failed(source: Input, why: str) -> FileResult:
-    """Return the outcome of an input that could not be judged at all."""
+    """Return the result of an input that could not be judged."""
     outcome = FileResult(source.name)
     outcome.errors.append(Diagnostic(_spot(source), why))
     return outcome
 
 
 def counted(findings: Iterable[LocatedFinding]) -> dict[str, int]:
-    """Return how many findings each rule has."""
+    """Return the number of findings of each rule."""
     counts: dict[str, int] = {}
     for located in findings:
         counts[located.finding.rule] = counts.get(located.finding.rule, 0) + 1

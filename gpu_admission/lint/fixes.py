@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
+    from .add_ignore import Silence
     from .file_linter import FileContext, FileLinter, FileResult
     from .inputs import Input
 
@@ -32,42 +33,52 @@ _MOST_SINGLE = 200  # repairs tried one by one in a document where they cannot b
 
 
 def handle(judge: FileLinter, source: Input, data: bytes) -> FileResult:
-    """Return what became of an input that is to be repaired, or whose findings are to be silenced."""
+    """Repair an input, or ignore its findings, and return the result."""
     outcome, judged = judge.judge(source, data)
-    if judge.settings.mode == "silence":
-        from . import add_ignore  # noqa: PLC0415 - one of the two
-
-        work: Repair | add_ignore.Silence = add_ignore.Silence(judge, judged, outcome, data)
-    else:
-        work = Repair(judge, judged, data)
+    work = _work(judge, judged, outcome, data)
     new = work.done()
-    refused = [
-        Diagnostic(Location(source.name, source.relative, line=line, column=1), f"not changed: {value}")
-        for line, value in work.refused
-    ]
     if judge.settings.mode == "diff":
         outcome.diff = _relative(unified_diff(data, new, source.relative)).decode("utf-8", "surrogateescape")
     elif new != data:
-        try:
-            if source.path is not None:
-                write_atomically(source.path, new, data)
-        except OSError as error:
-            why = f"cannot be written: {error.strerror or error}"
-            outcome.errors.append(Diagnostic(Location(source.name, source.relative), why))
+        error = _write(source, new, data)
+        if error is not None:
+            outcome.errors.append(error)
             return outcome
         outcome, _ = judge.judge(source, new)
     if new != data:
         outcome.repaired = work.counts
     if source.path is None and judge.settings.mode != "diff":
         outcome.content = new
-    outcome.notices += refused
+    outcome.notices += [
+        Diagnostic(Location(source.name, source.relative, line=line, column=1), f"not changed: {value}")
+        for line, value in work.refused
+    ]
     return outcome
 
 
-class Repair:
-    """The fixes of what is reported of one input, and of nothing else.
+def _work(judge: FileLinter, judged: FileContext, outcome: FileResult, data: bytes) -> Repair | Silence:
+    if judge.settings.mode == "silence":
+        from . import add_ignore  # noqa: PLC0415 - start-up time: needed only for --add-ignore
 
-    ``refused`` are lines and reasons, ``counts`` what is repaired by rule.
+        return add_ignore.Silence(judge, judged, outcome, data)
+    return Repair(judge, judged, data)
+
+
+def _write(source: Input, new: bytes, data: bytes) -> Diagnostic | None:
+    """Write a file that still contains ``data``; return the error where that fails."""
+    if source.path is not None:
+        try:
+            write_atomically(source.path, new, data)
+        except OSError as error:
+            message = f"cannot be written: {error.strerror or error}"
+            return Diagnostic(Location(source.name, source.relative), message)
+    return None
+
+
+class Repair:
+    """The fixes of the findings that are reported for one input, and of no others.
+
+    ``refused`` are lines and reasons, ``counts`` the number of repairs by rule.
     """
 
     def __init__(self, judge: FileLinter, judged: FileContext, data: bytes) -> None:
@@ -80,7 +91,7 @@ class Repair:
         self.counts: dict[str, int] = {}
 
     def done(self) -> bytes:
-        """Return the repaired bytes; what cannot be edited stays and is named in ``refused``."""
+        """Return the repaired bytes; what cannot be edited is not changed and added to ``refused``."""
         changes = []
         for document in self._judged.reading.documents:
             engine = self._only(self._is_wanted_in(document))
@@ -99,7 +110,7 @@ class Repair:
         return new
 
     def _is_wanted_in(self, document: Document) -> Wanted:
-        """Return what tells whether a problem of a document is reported, and not meant to be left as it is."""
+        """Return a predicate: whether a problem of a document is reported, and not ignored in it."""
         kept = self._judged.kept.get(document.index, set())
         settings = self._settings
 
@@ -110,12 +121,12 @@ class Repair:
         return is_wanted
 
     def _only(self, wanted: Wanted) -> Engine:
-        """Return the engine with the problems left out that are not wanted."""
+        """Return an engine without the problems that are not wanted."""
         chosen = [_filtered(rule, wanted) for rule in self._engine.rules]
         return Engine(chosen, self._engine.policy, self._engine.claim_index)
 
     def _document(self, data: bytes, index: int) -> bytes:
-        """Repair one document, finding by finding where not all can be made: from its end, so that places stay."""
+        """Repair one document; where that fails, finding by finding from its end, so that places do not move."""
         document = _document_of(data, self._name, index)
         is_wanted = self._is_wanted_in(document)
         mutation = self._only(is_wanted).mutate(
@@ -134,7 +145,7 @@ class Repair:
         return data
 
     def _single(self, data: bytes, index: int, rule: str, pointer: Pointer) -> bytes:
-        """Repair one finding. Raises EditRefused."""
+        """Repair one finding. Raises EditRefusedError."""
         document = _document_of(data, self._name, index)
         mutation = self._only(lambda of, problem: (of.id, problem.pointer) == (rule, pointer)).mutate(
             document.object, unsafe=self._settings.unsafe, consent=self._settings.consent
@@ -142,10 +153,10 @@ class Repair:
         return edit(data, [(index, list(mutation.patch))], self._name) if mutation.patch else data
 
     def _count(self, new: bytes) -> None:
-        """Count what is repaired: the findings that are gone, of rules that repair."""
+        """Count the repairs: the findings with a fix that are no longer reported."""
         before, after = self._fixable(self._data), self._fixable(new)
-        gone = {rule: count - after.get(rule, 0) for rule, count in before.items()}
-        self.counts = {rule: count for rule, count in gone.items() if count > 0}
+        repaired = {rule: count - after.get(rule, 0) for rule, count in before.items()}
+        self.counts = {rule: count for rule, count in repaired.items() if count > 0}
 
     def _fixable(self, data: bytes) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -157,7 +168,7 @@ class Repair:
 
 
 def _relative(patch: bytes) -> bytes:
-    """Return a patch without git's own first line, which makes its paths those from the root of the repository."""
+    """Return a patch without git's first line, which would make its paths relative to the root of the repository."""
     return patch.partition(b"\n")[2] if patch.startswith(b"diff --git ") else patch
 
 
@@ -166,7 +177,7 @@ def _document_of(data: bytes, name: str, index: int) -> Document:
 
 
 def _filtered(rule: Rule, wanted: Wanted) -> Rule:
-    """Return a rule that states only the problems that are wanted."""
+    """Return a rule that reports only the problems that are wanted."""
 
     def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         return (problem for problem in rule.check(workload, policy) if wanted(rule, problem))

@@ -1,4 +1,4 @@
-"""Patterns as gitignore(5) describes them: for ``.gitignore`` files, ``--exclude`` and ``per-file-ignores``."""
+"""Patterns of gitignore(5): for ``.gitignore`` files, ``--exclude`` and ``per-file-ignores``."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Patterns:
         self.patterns.reverse()
 
     def verdict(self, path: str, *, is_directory: bool) -> bool | None:
-        """Tell whether a path is left out (True), expressly kept (False), or not spoken of (None)."""
+        """Return whether a path is ignored (True), included again (False), or not matched (None)."""
         for pattern in self.patterns:
             if (is_directory or not pattern.directories_only) and pattern.expression.match(path):
                 return not pattern.negated
         return None
 
     def covers(self, path: str) -> bool:
-        """Tell whether a file, or a directory that it lies in, is left out."""
+        """Return whether a file, or a directory that contains it, is ignored."""
         parts = path.split("/")
         for depth in range(1, len(parts)):
             if self.verdict("/".join(parts[:depth]), is_directory=True):
@@ -51,15 +51,12 @@ class Patterns:
 
 
 def compiled(line: str) -> Pattern | None:
-    """Return the pattern of one line, or None where it holds none: a comment, nothing, or a bracket left open."""
+    """Return the pattern of one line, or None where there is none: a comment, an empty line, an unclosed bracket."""
     line = _without_trailing_spaces(line.rstrip("\r\n"))
-    if not line or line.startswith("#"):
+    if line.startswith("#"):
         return None
-    negated = line.startswith("!")
-    if negated:
-        line = line[1:]
-    directories_only = line.endswith("/")
-    line = line.rstrip("/") if directories_only else line
+    negated, directories_only = line.startswith("!"), line.endswith("/")
+    line = line.removeprefix("!").rstrip("/")
     if not line:
         return None
     anchored = "/" in line
@@ -68,7 +65,7 @@ def compiled(line: str) -> Pattern | None:
         return None
     try:
         expression = re.compile(("" if anchored else "(?:.*/)?") + body + r"\Z", re.DOTALL)
-    except re.error:  # a range that runs backwards: it matches nothing
+    except re.error:  # a reversed range: it matches nothing
         return None
     return Pattern(expression, negated=negated, directories_only=directories_only)
 

@@ -1,4 +1,4 @@
-"""What ``--help`` prints."""
+"""The text of ``--help``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Usage: gpu-lint [OPTIONS] [PATH]...
 _TAIL = """\
 Exit status:
   0  nothing at or above --fail-on
-  1  findings (after --fix: what is left)
-  2  wrong usage, a bad policy, or an input that could not be read
+  1  findings (after --fix: those that remain)
+  2  wrong usage, an invalid policy, or an input that could not be read
 
-[tool.gpu-lint] in pyproject.toml or a .gpu-lint.yaml, found from the first path upwards, holds the same options.
-In a manifest, `# gpu-lint: ignore[GPU201] - the reason` silences a line, and the annotation
+The same options can be set in [tool.gpu-lint] of pyproject.toml or in .gpu-lint.yaml, found from the first path
+upwards. In a manifest, `# gpu-lint: ignore[GPU201] - the reason` ignores a line, and the annotation
 gpu-admission.io/ignore: "GPU201 - the reason" an object.
 """
 _COLUMN = 32

@@ -1,4 +1,4 @@
-"""The annotation that silences findings: where it may stand, and how it is read."""
+"""The annotation that suppresses findings: where it is allowed, and its syntax."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
-# A rule, then whatever separates it from the reason: a dash, a colon, or just a space.
+# A rule, then a separator before the reason: a dash, a colon, or just a space.
 _ENTRY = re.compile(r"\s*(?P<word>[A-Za-z][\w-]*)(?P<rest>$|[\s:\N{EN DASH}\N{EM DASH}-].*)", re.DOTALL)
-_SLIPS = 2  # letters that are wrong in a key that was meant
+_SLIPS = 2  # wrong letters in a misspelt key
 _SEPARATORS = " \t\r\n:-\N{EN DASH}\N{EM DASH}"
 
 
 def carriers(document: Any, policy: Policy, name: str) -> Iterator[tuple[Pointer, str, Any]]:
-    """Yield where the annotation stands: the pointer of the object or the pod template, its key, and what it says.
+    """Yield each such annotation: the pointer of the object or the pod template, its key, and its value.
 
-    The key is another than the name where it is so near that it must have been meant.
+    Misspelt keys are included.
     """
     places = {pointer: None for pointer, _ in discovery.objects(document)}
     for found in workload.read(document, policy):
@@ -45,7 +45,7 @@ def carriers(document: Any, policy: Policy, name: str) -> Iterator[tuple[Pointer
 def entries(value: str, rules: Sequence[Rule]) -> list[tuple[str, str]]:
     """Return the rules and reasons of an annotation: ``GPU201 - untainted, spot nodes, GPU003``.
 
-    A part after a comma that begins with no rule belongs to the reason before it.
+    A part after a comma that does not begin with a rule belongs to the reason before it.
     """
     found: list[tuple[str, str]] = []
     for part in value.split(","):
@@ -61,5 +61,5 @@ def entries(value: str, rules: Sequence[Rule]) -> list[tuple[str, str]]:
 
 
 def _is_rule(word: str, rest: str, rules: Sequence[Rule]) -> bool:
-    """Tell whether a word is meant as a rule, be it misspelt: in a reason, plain words follow one another."""
+    """Return whether a word is meant as a rule, perhaps misspelt: in a reason, plain words follow one another."""
     return bool(meant(word, rules)) or word[:3].upper() == "GPU" or ("-" in word and not rest.strip())

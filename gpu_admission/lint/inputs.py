@@ -1,4 +1,4 @@
-"""Which files are read, and reading them without ever waiting for one that is none."""
+"""Which files are read, and reading them without ever blocking on a FIFO or device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".yaml", ".yml", ".json")
 STDIN = "<stdin>"
 _REPOSITORIES = frozenset({".git", ".hg", ".svn"})
-# What the shell names for `gpu-lint <(helm template …)`: a pipe, but one that somebody expressly hands over.
+# The shell's paths for `gpu-lint <(helm template …)`: a pipe, but one that was passed on purpose.
 _DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
@@ -43,15 +43,15 @@ class Input:
 
     @property
     def relative(self) -> str:
-        """The path from the working directory, for code hosts; it may hold surrogate escapes."""
+        """The path relative to the working directory, for code hosts; it may contain surrogate escapes."""
         if self.path is None:
             return self.name.strip("<>")
         return os.path.relpath(self.path) if os.path.isabs(self.path) or ".." in self.path else self.path
 
     def read(self) -> bytes:
-        """Return the content, at most one byte more than the reader takes.
+        """Return the content, at most one byte more than the reader accepts.
 
-        Raises UnreadableError.
+        Raises UnreadableInputError.
         """
         try:
             return _standard_input() if self.path is None else _content(self.path)
@@ -61,14 +61,14 @@ class Input:
 
 @record
 class FoundInput:
-    """What listing the inputs gave: the inputs, sorted by name, and what cannot be read, with the reason."""
+    """The inputs, sorted by name, and those that cannot be read, with the reason."""
 
     inputs: list[Input]
     broken: list[tuple[Input, str]]
 
 
 def explained(error: OSError) -> str:
-    """Return in a few words why the system refused."""
+    """Return the message for a system error."""
     if error.errno == errno.ELOOP:
         return "is a symbolic link loop"
     return f"cannot be read: {(error.strerror or str(error)).lower()}"
@@ -81,12 +81,12 @@ def _standard_input() -> bytes:
 
 
 def _content(path: str) -> bytes:
-    # Without O_NONBLOCK, opening a FIFO waits for somebody to write to it.
-    handed = path.startswith(_DESCRIPTORS)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if handed else os.O_NONBLOCK))
+    # Without O_NONBLOCK, opening a FIFO waits for a writer.
+    passed = path.startswith(_DESCRIPTORS)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if passed else os.O_NONBLOCK))
     with open(descriptor, "rb", buffering=0, closefd=True) as file:
         status = os.fstat(descriptor)
-        if not handed:
+        if not passed:
             _check_kind(status.st_mode)
         parts, remaining = [], MAX_BYTES + 1
         while remaining and (part := file.read(min(remaining, max(status.st_size + 1, 1 << 16)))):
@@ -102,26 +102,26 @@ def _check_kind(mode: int) -> None:
 
 
 class Walker:
-    """Lists the inputs under paths: each file once, however many ways lead to it."""
+    """Lists the inputs under paths: each file once, also where several paths lead to it."""
 
-    def __init__(self, *, exclude: Patterns | None, folder: str, heed_gitignore: bool, stdin_name: str) -> None:
+    def __init__(self, *, exclude: Patterns | None, folder: str, use_gitignore: bool, stdin_name: str) -> None:
         self._exclude = exclude
         self._folder = folder
-        self._heed = heed_gitignore
+        self._use_gitignore = use_gitignore
         self._stdin_name = stdin_name
         self._seen: set[str] = set()
         self._inputs: list[Input] = []
         self._broken: list[tuple[Input, str]] = []
 
     def find(self, paths: list[str]) -> FoundInput:
-        """Return every input under the paths. What is named expressly is read whatever its suffix is."""
+        """Return every input under the paths. A file given as a path is read regardless of its suffix."""
         for path in paths:
             if path == "-":
                 if "-" not in self._seen:
                     self._seen.add("-")
                     self._inputs.append(Input(self._stdin_name, None))
             elif os.path.isdir(path):
-                self._directory(path, Ignored.above(path) if self._heed else None)
+                self._directory(path, Ignored.above(path) if self._use_gitignore else None)
             elif not self._excluded(path):
                 self._file(path)
         self._inputs.sort(key=lambda found: found.name)
@@ -184,14 +184,17 @@ class Walker:
             inside = os.path.join(path, entry.name).removeprefix("./")
             if not is_directory and not entry.name.endswith(SUFFIXES):
                 continue
-            if (ignored is not None and ignored.leaves_out(inside, is_directory=is_directory)) or (
-                self._excluded(inside) or (is_directory and self._excluded_directory(inside))
-            ):
+            if self._is_left_out(inside, ignored, is_directory=is_directory):
                 continue
             if not is_directory:
                 self._file(inside, None if entry.is_symlink() else os.path.join(real, entry.name))
             elif entry.name not in _REPOSITORIES:
                 yield inside, ignored, above
+
+    def _is_left_out(self, path: str, ignored: Ignored | None, *, is_directory: bool) -> bool:
+        if ignored is not None and ignored.ignores(path, is_directory=is_directory):
+            return True
+        return self._excluded(path) or (is_directory and self._excluded_directory(path))
 
     def _excluded_directory(self, path: str) -> bool:
         return self._exclude is not None and bool(
@@ -202,12 +205,12 @@ class Walker:
 def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link in a circle: reading it says so
+    except OSError:  # a symbolic link loop, which is reported when it is read
         return False
 
 
 class Ignored:
-    """The ``.gitignore`` files that hold for a directory, the nearest first."""
+    """The ``.gitignore`` files that apply to a directory, the nearest first."""
 
     __slots__ = ("_files",)
 
@@ -216,13 +219,13 @@ class Ignored:
 
     @classmethod
     def above(cls, path: str) -> Ignored:
-        """Return what the directories above a path, up to the repository's root, say about it."""
+        """Return the files of the directories above a path, up to the repository's root."""
         folder = os.path.abspath(path)
         above = []
         while not os.path.exists(os.path.join(folder, ".git")):
             parent = os.path.dirname(folder)
             if parent == folder:
-                return cls()  # no repository: nothing above the path concerns it
+                return cls()  # not in a repository
             folder = parent
             above.append(folder)
         made = cls(_files_of(folder, os.path.join(".git", "info", "exclude")))
@@ -231,11 +234,11 @@ class Ignored:
         return made
 
     def with_folder(self, folder: str) -> Ignored:
-        """Return this and what the ``.gitignore`` of a folder adds."""
+        """Return these files and the ``.gitignore`` of a folder."""
         return Ignored((*_files_of(folder, ".gitignore"), *self._files))
 
-    def leaves_out(self, path: str, *, is_directory: bool) -> bool:
-        """Tell whether git would not see a path."""
+    def ignores(self, path: str, *, is_directory: bool) -> bool:
+        """Return whether git ignores a path."""
         if not self._files:
             return False
         absolute = os.path.abspath(path)
@@ -252,6 +255,6 @@ def _files_of(folder: str, name: str) -> tuple[tuple[str, Patterns], ...]:
         data = read_small_file(os.path.join(folder, name))
     except FileReadError:
         return ()
-    from .globs import Patterns  # noqa: PLC0415 - only where there is such a file
+    from .globs import Patterns  # noqa: PLC0415 - start-up time: needed only with such a file
 
     return ((folder, Patterns(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n"))),)

@@ -1,4 +1,4 @@
-"""``gpu-admission mutate``: what the cluster would run, and what it would refuse."""
+"""``gpu-admission mutate``: manifests as admission would change them, and what it would deny."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     mutate = subparsers.add_parser(
         "mutate",
         help="show what the cluster would run",
-        description="Print manifests as the webhook's repairs would leave their Pods; findings for which admission "
+        description="Print manifests with the webhook's repairs of their Pods applied; findings for which admission "
         "would deny them go to standard error.",
     )
     mutate.add_argument("-p", "--policy", default="default", metavar="NAME|FILE", help="the policy [default]")
@@ -55,7 +55,7 @@ def each(
     paths: list[str], made: Callable[[Input, Engine], File], engine: Callable[[ClaimIndex], Engine], *, diff: bool
 ) -> int:
     """Show every file of the paths, as ``made`` of an input and an engine; return the worst exit code."""
-    walker = inputs.Walker(exclude=None, folder=".", heed_gitignore=True, stdin_name=inputs.STDIN)
+    walker = inputs.Walker(exclude=None, folder=".", use_gitignore=True, stdin_name=inputs.STDIN)
     found = walker.find(paths)
     worst = 0
     for source, why in found.broken:
@@ -71,7 +71,7 @@ def each(
 
 
 class File:
-    """One input on its way through admission."""
+    """One input that is changed as at admission."""
 
     command = "mutate"
 
@@ -81,7 +81,7 @@ class File:
         self._denied: list[tuple[Document, Finding]] = []
 
     def show(self, *, diff: bool, several: bool) -> int:
-        """Print the file as it would be, and what would be denied; return the exit code."""
+        """Print the changed file, and what would be denied; return the exit code."""
         try:
             data = self._source.read()
         except inputs.UnreadableInputError as error:
@@ -89,7 +89,7 @@ class File:
             return 2
         reading = reader.read(data, self._source.name)
         if reading.errors or reading.skipped:
-            self._complain(reading)
+            self._print_problems(reading)
             return 2
         self._engine.claim_index.enter([document.object for document in reading.documents])
         new = apply_patch.rewrite(reading, data, self._operations)
@@ -123,7 +123,7 @@ class File:
             print(f"{where}: {finding.rule} {finding.message}; {finding.advice}", file=sys.stderr)
         return 1 if self._denied else 0
 
-    def _complain(self, reading: reader.Reading) -> None:
+    def _print_problems(self, reading: reader.Reading) -> None:
         name = printed(self._source.name)
         for error in reading.errors:
             print(f"{name}:{error.line or 1}:{error.column or 1}: {error.message}", file=sys.stderr)

@@ -22,7 +22,7 @@ SHELLS = ("bash", "zsh", "fish")
 class Option:
     """One option. ``kind``: a switch, one of ``choices``, a word, words separated by commas, many words, a number.
 
-    ``metavar`` tells completion what is meant (a file, a rule, a policy). ``configurable`` ones may stand in
+    ``metavar`` selects the completion (a file, a rule, a policy). ``configurable`` ones are allowed in
     the configuration file, under the name of their long flag.
     """
 
@@ -65,7 +65,7 @@ class Option:
         return f"one of {', '.join(self.choices)}" if self.choices else self.metavar
 
     def read(self, argument: str, flag: str) -> Any:
-        """Return the value that a text stands for: a list for those that may be given several times.
+        """Return the value of a text: a list for options that may be given several times.
 
         Raises UsageError.
         """
@@ -106,7 +106,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--unsafe-fixes", "switch", "also apply repairs that need review", REPAIR),
     Option("--diff", "switch", "show the repairs as a patch instead; exit 1 if there are any", REPAIR),
     Option("--exit-non-zero-on-fix", "switch", "exit 1 if anything was repaired", REPAIR),
-    Option("--add-ignore", "word", "silence each finding, giving REASON", REPAIR, metavar="REASON", configurable=False),
+    Option("--add-ignore", "word", "ignore each finding, with REASON", REPAIR, metavar="REASON", configurable=False),
     Option("--exclude", "many", "exclude what matches, in .gitignore syntax (repeatable)", INPUTS, metavar="GLOB"),
     Option("--parse-all", "switch", "also parse files that name nothing a rule reads, and report their errors", INPUTS),
     Option("--no-ignore", "switch", "do not apply .gitignore", INPUTS),
@@ -120,14 +120,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("--explain", "word", "describe one rule", ANSWERS, metavar="RULE", configurable=False),
     Option("--completion", "choice", "completion for a shell", ANSWERS, choices=SHELLS, configurable=False),
     Option("--version", "switch", "the version", ANSWERS, configurable=False),
-    Option("-h --help", "switch", "this", ANSWERS, configurable=False),
+    Option("-h --help", "switch", "this help", ANSWERS, configurable=False),
 )
 
 
 class LintArguments:
-    """What was requested: the command line over the configuration file over the defaults.
+    """The arguments of a run: the command line over the configuration file over the defaults.
 
-    ``given`` holds the names of the options that somebody set, ``configured`` of those that the file did.
+    ``given`` are the names of the options that were set, ``configured`` of those set in the file.
     Attributes are those of OPTIONS, and ``paths``.
     """
 
@@ -141,7 +141,7 @@ class LintArguments:
             setattr(self, option.dest, values.get(option.dest, _default(option)))
 
     def __getattr__(self, name: str) -> Any:
-        """Declare to type checkers that options are attributes; at run time only a slip gets here."""
+        """Declare to type checkers that options are attributes; at run time only a wrong name gets here."""
         raise AttributeError(name)
 
 
@@ -152,5 +152,5 @@ def _default(option: Option) -> Any:
 
 
 def split(values: Sequence[str]) -> list[str]:
-    """Return the words of several values that separate them by commas."""
+    """Return the words of several comma-separated values."""
     return [word.strip() for value in values for word in value.split(",") if word.strip()]

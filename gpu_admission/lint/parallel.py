@@ -1,6 +1,6 @@
 """Judging inputs in one process, or in several where there is enough to read.
 
-Whatever the number of processes, the outcomes come in the order of the inputs.
+The outcomes are in the order of the inputs, regardless of the number of processes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from .inputs import Input
 
 ENOUGH = 5_000_000  # bytes: below that, starting processes costs more than they save
-_CHUNKS = 8  # for each process, so that a slow file does not keep the others waiting
-_MOST_FILES = 200  # in a chunk, so that progress shows
+_CHUNKS = 8  # for each process, so that a slow file does not delay the others
+_MOST_FILES = 200  # in a chunk, so that progress is visible
 
 _linter: FileLinter  # of a worker process
 
 
 def run(inputs: Sequence[Input], settings: LintOptions, jobs: int | None) -> Iterator[FileResult]:
-    """Yield what became of each input, in their order. ``jobs`` None means one process a core."""
+    """Yield the result of each input, in their order. ``jobs`` None means one process per core."""
     enough = sum(source.size for source in inputs) >= ENOUGH
     jobs = min(jobs or cores(), len(inputs)) if enough else 1
     if jobs > 1:
@@ -47,22 +47,22 @@ def cores() -> int:
 
 
 def handle(judge: FileLinter, source: Input) -> FileResult:
-    """Return what became of one input. A mistake of our own spoils no more than that input."""
+    """Return the result of one input. A bug of ours affects only that input."""
     try:
         data = source.read()
         if judge.settings.mode == "judge":
             return judge.judge(source, data)[0]
-        from . import fixes  # noqa: PLC0415 - only for who requests repairs
+        from . import fixes  # noqa: PLC0415 - start-up time: needed only for repairs
 
         return fixes.handle(judge, source, data)
     except UnreadableInputError as error:
         return judging.failed(source, str(error))
-    except Exception as error:  # noqa: BLE001 - the other inputs are judged all the same
+    except Exception as error:  # noqa: BLE001 - the other inputs must still be judged
         return judging.failed(source, f"gpu-lint failed here, please report it: {_bug(error)}")
 
 
 def _bug(error: Exception) -> str:
-    """Return one line that tells where a mistake of ours happened."""
+    """Return one line that locates a bug of ours."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -87,7 +87,7 @@ def _in_parallel(inputs: Sequence[Input], settings: LintOptions, jobs: int) -> I
 
 
 def _one_by_one(chunk: Sequence[Input], settings: LintOptions, error: BaseException) -> Iterator[FileResult]:
-    """Judge the inputs of a chunk whose process died, each in a process of its own that may die in turn."""
+    """Judge the inputs of a chunk whose process died, each in a separate process that may die in turn."""
     for source in chunk:
         with _executor(settings, 1) as executor:
             future = executor.submit(_chunk, [source])
@@ -108,7 +108,7 @@ def _executor(settings: LintOptions, jobs: int) -> ProcessPoolExecutor:
 
 
 def _begin(settings: LintOptions) -> None:
-    """Prepare a worker: an interrupt from the keyboard is the parent's to answer."""
+    """Prepare a worker: an interrupt from the keyboard is handled by the parent."""
     import signal  # noqa: PLC0415
 
     global _linter  # noqa: PLW0603 - one for each process
@@ -121,7 +121,7 @@ def _chunk(inputs: Sequence[Input]) -> list[FileResult]:
 
 
 def _chunks(inputs: Sequence[Input], jobs: int) -> list[list[Input]]:
-    """Cut the inputs, in their order, into parts of about the same size in bytes."""
+    """Divide the inputs, in their order, into parts of about the same size in bytes."""
     most = sum(source.size for source in inputs) // (jobs * _CHUNKS) + 1
     chunks: list[list[Input]] = [[]]
     size = 0

@@ -1,4 +1,4 @@
-"""What people typed wrong, and names that are safe to print."""
+"""Errors of usage, and file names that are safe to print."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 
 
 class UsageError(Exception):
-    """The command line, or a file that it relies on, is wrong: one line that says what to write instead."""
+    """The command line, or a file that it names, is wrong; the message is one line."""
 
 
 def printed(path: str) -> str:
-    """Return a file name as text that every output can hold: bytes that are no UTF-8 become escapes."""
+    """Return a file name as valid text: bytes that are not UTF-8 become escapes."""
     if path.isascii():
         return path
     return os.fsencode(path).decode("utf-8", "backslashreplace")

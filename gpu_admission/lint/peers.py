@@ -1,9 +1,9 @@
-"""Manifests that install a device plugin, a driver or a scheduler: what they do by trade is no mistake of theirs.
+"""Recognises manifests that install a device plugin, a driver or a scheduler, whose device access is intended.
 
-At admission their namespace tells them apart; a file that names none is known by who owns the pods and by the images,
-all of them. The template of an operator, whose namespace and images are yet to be filled in, is known by its service
-account. Only the linter goes by that: anybody may write any image's name into a pod, and what names a namespace that
-cannot be never gets as far as admission.
+At admission their namespace identifies them; a file without one is recognised by the owner of the pods and by all of
+their images. The template of an operator, whose namespace and images are placeholders, is recognised by its service
+account. Only the linter does this: a user may write any image's name into a pod, and an object with an invalid
+namespace never reaches admission.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from gpu_admission.backends.components import Component
     from gpu_admission.workloads.workload import Workload
 
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # all that the API server takes (RFC 1123)
-_KUSTOMIZES = "system"  # what stands there in the layout of kubebuilder, for kustomize to put another in its place
-_NO_IMAGE = re.compile(r"\s")  # in no reference to an image
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # what the API server accepts (RFC 1123)
+_KUSTOMIZES = "system"  # the namespace in kubebuilder's projects, which kustomize replaces
+_NO_IMAGE = re.compile(r"\s")  # not allowed in image references
 
 
 def installs(workload: Workload) -> bool:
-    """Tell whether an object is a DaemonSet (or a Pod that one owns) of nothing but one component's images.
+    """Return whether an object is a DaemonSet (or a Pod that one owns) with the images of one component only.
 
     Or the template of one that an operator of such a component fills in.
     """
@@ -44,7 +44,7 @@ def installs(workload: Workload) -> bool:
 
 
 def _is_operand(workload: Workload, images: Sequence[str], parts: Sequence[Component]) -> bool:
-    """Tell whether all pods run under service accounts of one operator's, and what images are named are its own."""
+    """Return whether all pods have service accounts of one operator, and the images given are that operator's."""
     from gpu_admission.backends import components  # noqa: PLC0415 - as above
 
     accounts = {as_str(pod.spec.get("serviceAccountName")) for pod in workload.pods}

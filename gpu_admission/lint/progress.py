@@ -1,4 +1,4 @@
-"""A line on the terminal that tells how far a long run has come."""
+"""A line on the terminal that shows the progress of a long run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACE = 0.1  # seconds between two
 
 
 def shown(outcomes: Iterable[T], total: int, clock: Callable[[], float] = time.monotonic) -> Iterator[T]:
-    """Yield the outcomes, telling from the second second on how many there were."""
+    """Yield the outcomes, and after a second show how many there were."""
     due = clock() + _PATIENCE
     drawn = False
     try:

@@ -1,4 +1,4 @@
-"""Reports on their way out: which format goes where, in which bytes, and what to do when that fails."""
+"""Output of reports: format, destination, encoding, and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ReportSink:
-    """A file that a report goes to."""
+    """A file to which a report is written."""
 
     __slots__ = ("format", "path")
 
@@ -40,9 +40,9 @@ class ReportSink:
 
 
 def targets(value: list[str], default: str) -> list[ReportSink]:
-    """Return where reports go besides standard output.
+    """Return the files to which reports are written besides standard output.
 
-    Raises UsageError where a format is unknown or a folder is missing: before a long run, not after it.
+    Raises UsageError where a format is unknown or a directory is missing: before a long run, not after it.
     """
     found = [ReportSink(word, default) for word in value]
     for target in found:
@@ -55,7 +55,7 @@ def targets(value: list[str], default: str) -> list[ReportSink]:
 
 
 def rendered(report: Report, form: str, style: Style, *, diagnostics: bool, quiet: bool, statistics: bool) -> bytes:
-    """Return a report in a format, as bytes. ``diagnostics`` as in ``render.text``."""
+    """Return a report in a format, as bytes. ``diagnostics`` as in ``reports.text``."""
     render = formats.renderer(form)
     if form in FOR_PEOPLE:
         value: str = render(report, style, diagnostics=diagnostics, quiet=quiet)
@@ -68,7 +68,7 @@ def rendered(report: Report, form: str, style: Style, *, diagnostics: bool, quie
 
 
 def colour(choice: str, stream: TextIO | None) -> Style:
-    """Return the style for a stream: by choice, else by NO_COLOR, FORCE_COLOR and whether a person looks."""
+    """Return the style for a stream: by choice, else by NO_COLOR, FORCE_COLOR and whether it is a terminal."""
     if choice != "auto":
         return Style(colour=choice == "always")
     if os.environ.get("NO_COLOR"):
@@ -80,7 +80,7 @@ def colour(choice: str, stream: TextIO | None) -> Style:
 
 
 def write(data: bytes) -> None:
-    """Write to standard output. Raises OSError, BrokenPipeError among them."""
+    """Write to standard output. Raises OSError (including BrokenPipeError), UsageError where it is closed."""
     stream = sys.stdout
     if stream is None:
         raise UsageError("standard output is closed")
@@ -93,7 +93,7 @@ def write(data: bytes) -> None:
 
 
 def save(path: str, data: bytes) -> None:
-    """Write a file whole or not at all; what is no ordinary file (a pipe, a device) is written to as it is.
+    """Write a file atomically; what is not a regular file (a pipe, a device) is written directly.
 
     Raises OSError.
     """
@@ -102,13 +102,13 @@ def save(path: str, data: bytes) -> None:
         with open(path, "wb") as file:
             file.write(data)
         return
-    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - only for who requests a file
+    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - start-up time: needed only for --output
 
     write_atomically(path, data)
 
 
 def print_error(line: str) -> None:
-    """Write a line to standard error; where that is closed there is nobody to tell."""
+    """Write a line to standard error, if that is open."""
     if sys.stderr is None:
         return
     try:

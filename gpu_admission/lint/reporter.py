@@ -1,4 +1,4 @@
-"""Everything a run says: reports to standard output and to files, all else to standard error."""
+"""The output of a run: reports to standard output and files, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _MOST_SKIPPED = 20  # lines on standard error; the reports name all
 
 
 class Reporter:
-    """Says what a run found. ``failed`` is set where a report could not be written."""
+    """Prints the results of a run. ``failed`` is set where a report could not be written."""
 
     __slots__ = ("_options", "_report", "_targets", "failed")
 
     def __init__(self, options: LintArguments, report: Report) -> None:
-        """Raise UsageError where a report has nowhere to go: before a long run, not after it."""
+        """Raise UsageError where a report cannot be written: before a long run, not after it."""
         self._options = options
         self._report = report
         self._targets: list[ReportSink] = report_sinks.targets(options.output, options.format)
         self.failed = False
 
     def diagnostics(self) -> None:
-        """Say what could not be read, what was skipped, and what else is worth knowing."""
+        """Print what could not be read, what was skipped, and the notices."""
         style = report_sinks.colour(self._options.color, sys.stderr)
         self._lines(self._report.errors, "error", style)
         if self._options.quiet:
@@ -49,7 +49,7 @@ class Reporter:
     @staticmethod
     def _lines(diagnostics: Sequence[Diagnostic], level: str, style: Style) -> None:
         for each in diagnostics:
-            from gpu_admission.reports.concise import diagnostic  # noqa: PLC0415 - most runs have none
+            from gpu_admission.reports.concise import diagnostic  # noqa: PLC0415 - start-up time: most runs have none
 
             report_sinks.print_error(diagnostic(each, level, style))
 
@@ -69,15 +69,15 @@ class Reporter:
             self.save(target.path, self._rendered(target.format, report_sinks.colour("never", None), diagnostics=True))
 
     def statistics(self) -> None:
-        """Say how often each rule spoke, where the report itself has no room for it."""
+        """Print the number of findings of each rule, for formats that cannot contain it."""
         if self._options.statistics and self._options.format not in FOR_PEOPLE:
-            from gpu_admission.reports import rule_statistics  # noqa: PLC0415 - seldom requested
+            from gpu_admission.reports import rule_statistics  # noqa: PLC0415 - start-up time: only for --statistics
 
             table = rule_statistics.render(self._report, report_sinks.colour(self._options.color, sys.stderr))
             report_sinks.print_error(table.rstrip("\n"))
 
     def repairs(self, counts: dict[str, int], files: int) -> None:
-        """Say how many findings were repaired, or silenced, by rule."""
+        """Print the number of findings repaired or ignored, by rule."""
         options = self._options
         done = "Would fix" if options.diff else "Silenced" if options.add_ignore is not None else "Fixed"
         total = sum(counts.values())
@@ -89,12 +89,12 @@ class Reporter:
         self.notice(f"{done} {total} {findings} in {files} {'file' if files == 1 else 'files'} ({each})")
 
     def notice(self, value: str) -> None:
-        """Say something that nobody needs who wants findings only."""
+        """Print a notice, unless --quiet."""
         if not self._options.quiet:
             report_sinks.print_error(f"gpu-lint: {value}")
 
     def save(self, path: str, data: bytes) -> None:
-        """Write a file; where that fails, say so and go on: the other reports are wanted all the more."""
+        """Write a file; where that fails, report it and continue with the other reports."""
         try:
             report_sinks.save(path, data)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Which rules a word means, and which of them are in force."""
+"""Rules by ID, name or prefix, and the policy narrowed to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
-    """Return the IDs of the rules that an ID, a name or a prefix of an ID (``GPU1``) means; none if unknown."""
+    """Return the IDs of the rules with an ID, a name or a prefix of an ID (``GPU1``); none if unknown."""
     named = frozenset(rule.id for rule in rules if rule.name == word.lower())
     folded = word.upper()
     if named or not folded.startswith("GPU"):
@@ -24,14 +24,14 @@ def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
 
 
 def near(word: str, rules: Sequence[Rule]) -> str:
-    """Return a clause that names the rule that an unknown word may have meant."""
+    """Return a clause that suggests the rule that was probably meant."""
     return did_you_mean(word, [value for rule in rules for value in (rule.id, rule.name)])
 
 
 def ids(names: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[str]:
-    """Return the IDs of all the rules that the words mean.
+    """Return the IDs of all the rules that the words select.
 
-    Raises UsageError for a word that means none, naming the option that it was given to.
+    Raises UsageError, with the option, for a word that selects none.
     """
     found: frozenset[str] = frozenset()
     for word in names:
@@ -43,15 +43,15 @@ def ids(names: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[s
 
 
 def named(names: Iterable[str], rules: Sequence[Rule]) -> frozenset[str]:
-    """Return the IDs of the rules that the words name one by one, by ID or name: not by a prefix."""
+    """Return the IDs of the rules that the words name by ID or name, not by a prefix."""
     value = {word.lower() for word in names}
     return frozenset(rule.id for rule in rules if rule.id.lower() in value or rule.name in value)
 
 
 def narrowed(policy: Policy, select: Sequence[str], ignore: Sequence[str], rules: Sequence[Rule]) -> Policy:
-    """Return the policy with the selected rules in force, less the ignored ones.
+    """Return the policy with the selected rules enabled, without the ignored ones.
 
-    Without a selection these are the rules that the policy has in force; a selection turns on those that are off.
+    Without a selection these are the rules that the policy enables; a selection enables those that are off.
     """
     if not select and not ignore:
         return policy

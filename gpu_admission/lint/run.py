@@ -29,10 +29,7 @@ CLEAN, FINDINGS, TROUBLE = 0, 1, 2
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run gpu-lint and return its exit status.
-
-    Raises KeyboardInterrupt, and nothing else.
-    """
+    """Run gpu-lint and return its exit status. Raises only KeyboardInterrupt."""
     try:
         return _run(Arguments(argv))
     except (UsageError, loader.PolicyError) as error:
@@ -47,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def abandon_output() -> None:
-    """Let the interpreter find nothing to flush at its end: nobody reads standard output any more."""
+    """Replace the closed standard output, so that the interpreter's last flush does not fail."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError, AttributeError):
@@ -68,7 +65,7 @@ def _run(line: Arguments) -> int:
 
 
 def _check(line: Arguments, options: LintArguments) -> None:
-    """Raise UsageError for options of the command line that contradict one another."""
+    """Raise UsageError for options of the command line that cannot be combined."""
     given = line.values.keys()
     if "diff" in given and "write_baseline" in given:
         raise UsageError("--write-baseline cannot be combined with --diff")
@@ -82,7 +79,7 @@ def _check(line: Arguments, options: LintArguments) -> None:
 
 
 def _answer(options: LintArguments) -> int:
-    from . import info  # noqa: PLC0415 - instead of a run
+    from . import info  # noqa: PLC0415 - start-up time: not needed for a run
 
     info.give(options)
     return CLEAN
@@ -116,7 +113,7 @@ class Run:
         """Judge the inputs, report, and return the exit status."""
         outcomes = parallel.run(self.found.inputs, self.settings, self.options.jobs)
         if not self.options.quiet and sys.stderr is not None and sys.stderr.isatty():
-            from . import progress  # noqa: PLC0415 - only where somebody watches
+            from . import progress  # noqa: PLC0415 - start-up time: needed only on a terminal
 
             outcomes = progress.shown(outcomes, len(self.found.inputs))
         try:
@@ -126,12 +123,12 @@ class Run:
             if self.options.write_baseline:
                 self._write_baseline()
             self._print()
-        except BrokenPipeError:  # `gpu-lint | head`: who reads no further still wants the exit status
+        except BrokenPipeError:  # `gpu-lint | head`: the exit status is still needed
             abandon_output()
         return self._status()
 
     def _judge(self, outcomes: Iterator[FileResult]) -> None:
-        """Take the outcomes of all inputs; judge those again that were passed over before a name in them was known."""
+        """Collect the outcomes; judge inputs again that were not parsed before their resource names were known."""
         passed_over: list[Input] = []
         names_resources = False
         for source, outcome in zip(self.found.inputs, outcomes, strict=True):
@@ -141,7 +138,7 @@ class Run:
             if not outcome.is_parsed and source.path is not None:
                 passed_over.append(source)
         if names_resources and passed_over:
-            from . import run_index  # noqa: PLC0415 - only where device classes stand for resource names
+            from . import run_index  # noqa: PLC0415 - start-up time: needed only for resource names of device classes
 
             names = run_index.of(self.found.inputs).resources()
             self.settings.class_resources = tuple([name.encode() for name in names])
@@ -155,7 +152,7 @@ class Run:
             policy = Policy(policy.name, {**policy.spec, KEEP_SCHEDULER: True})
         if not options.select and not options.ignore:
             return policy
-        from . import rule_selection  # noqa: PLC0415 - only for who selects
+        from . import rule_selection  # noqa: PLC0415 - start-up time: needed only when rules are selected
 
         return rule_selection.narrowed(policy, options.select, options.ignore, rules.ALL)
 
@@ -163,13 +160,13 @@ class Run:
         options = self.options
         exclude = None
         if options.exclude:
-            from .globs import Patterns  # noqa: PLC0415 - only for who excludes
+            from .globs import Patterns  # noqa: PLC0415 - start-up time: needed only for --exclude
 
             exclude = Patterns(options.exclude)
         walker = inputs.Walker(
             exclude=exclude,
             folder=self.folder if "exclude" in options.configured else os.getcwd(),
-            heed_gitignore=not options.no_ignore,
+            use_gitignore=not options.no_ignore,
             stdin_name=printed(options.stdin_filename) if options.stdin_filename else inputs.STDIN,
         )
         return walker.find(options.paths)
@@ -178,7 +175,7 @@ class Run:
         options = self.options
         settings = LintOptions(self.policy, lowest=RANK[options.min_severity])
         if options.fail_on != "never":
-            settings.lowest = max(settings.lowest, RANK[options.fail_on])  # nothing fails a run unseen
+            settings.lowest = max(settings.lowest, RANK[options.fail_on])  # what fails a run is reported
         settings.folder = self.folder
         settings.inputs = self.found.inputs
         settings.as_admitted = options.as_admitted
@@ -192,18 +189,18 @@ class Run:
         if options.select or options.per_file_ignores:
             self._select(settings)
         if options.baseline and not options.write_baseline:
-            from . import baseline  # noqa: PLC0415 - only for who keeps one
+            from . import baseline  # noqa: PLC0415 - start-up time: needed only for --baseline
 
             settings.baseline = baseline.load(options.baseline)
         return settings
 
     def _select(self, settings: LintOptions) -> None:
-        from . import rule_selection  # noqa: PLC0415 - only for who selects
+        from . import rule_selection  # noqa: PLC0415 - start-up time: needed only when rules are selected
         from .globs import Patterns  # noqa: PLC0415
 
         options = self.options
-        if "min_severity" not in options.given:  # who names a rule wants to see it, however grave
-            settings.asked = rule_selection.named(options.select, rules.ALL)
+        if "min_severity" not in options.given:  # a rule that is named is reported at any severity
+            settings.always = rule_selection.named(options.select, rules.ALL)
         settings.by_path = [
             (Patterns([glob]), rule_selection.ids(names, rules.ALL, "per-file-ignores"))
             for glob, names in options.per_file_ignores.items()
@@ -235,7 +232,7 @@ class Run:
             self.report.errors += failed(source, why).errors
 
     def _write_baseline(self) -> None:
-        from . import baseline  # noqa: PLC0415 - only for who keeps one
+        from . import baseline  # noqa: PLC0415 - start-up time: needed only for --write-baseline
 
         path = self.options.write_baseline
         named: dict[str, Input] = {source.name: source for source in self.found.inputs}
@@ -246,7 +243,7 @@ class Run:
         self.reporter.notice(f"{len(known)} finding{'' if len(known) == 1 else 's'} written to {printed(path)}")
 
     def _print(self) -> None:
-        """Print and write every report, then what concerns the run as a whole."""
+        """Print and write every report, then the notices about the whole run."""
         options, reporter = self.options, self.reporter
         reporter.diagnostics()
         repairing = self.settings.mode != "judge"
@@ -257,17 +254,19 @@ class Run:
             reporter.reports(aside=repairing and any(source.path is None for source in self.found.inputs))
         reporter.files()
         reporter.statistics()
-        if self.settings.baseline is not None:
-            gone = self.settings.baseline.gone(self.known, self.found.inputs)
-            if gone:
-                reporter.notice(
-                    f"{gone} of the baseline no longer matched: --write-baseline {printed(options.baseline)}"
-                )
-        if not self.found.inputs and not self.found.broken:
-            reporter.notice("no YAML or JSON file to read")
-        self._warn_of_slow_yaml()
+        self._notices()
         if repairing:
             reporter.repairs(self.repaired, self.changed)
+
+    def _notices(self) -> None:
+        if self.settings.baseline is not None:
+            unmatched = self.settings.baseline.unmatched(self.known, self.found.inputs)
+            if unmatched:
+                file = printed(self.options.baseline)
+                self.reporter.notice(f"{unmatched} of the baseline no longer matched: --write-baseline {file}")
+        if not self.found.inputs and not self.found.broken:
+            self.reporter.notice("no YAML or JSON file to read")
+        self._warn_of_slow_yaml()
 
     def _warn_of_slow_yaml(self) -> None:
         read_elsewhere = "multiprocessing" in sys.modules and any([not n.endswith(".json") for n in self.report.files])

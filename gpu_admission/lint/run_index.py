@@ -1,7 +1,7 @@
-"""What the inputs of one run hold of claims, templates and device classes: read only where a pod names a claim.
+"""The claims, templates and device classes in the inputs of a run: read only where a pod names a claim.
 
-Most runs never ask. Where one does, each input is read once more, and parsed only where its bytes name an API group of
-claims. Standard input, which cannot be read twice, is looked through while it is judged.
+Most runs do not need them. Where one does, each input is read again, and parsed only where its bytes name an API group
+of claims. Standard input, which cannot be read twice, is indexed while it is judged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def of(inputs: Sequence[Input]) -> ClaimIndex:
     """Return the index of a run over these inputs.
 
-    Who names the ResourceClaims of standard input and of files beside it is not counted, and so counts as unknown.
+    Where standard input and files are mixed, the users of ResourceClaims are not counted and so unknown.
     """
     alone = len(inputs) == 1 and inputs[0].path is None
     mixed = not alone and any([source.path is None for source in inputs])

@@ -1,4 +1,4 @@
-"""Findings that an author has silenced, by a comment at the line or by an annotation of the object."""
+"""Findings that an author has suppressed, by a comment at the line or by an annotation of the object."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MARK = ANNOTATION.partition("/")[0].encode()
 
 
 class Suppression:
-    """One rule word of a comment or an annotation.
+    """One rule in a comment or an annotation, at ``line`` and ``column``.
 
-    It stands at ``line`` and ``column``. An annotation silences what lies in ``prefix`` of its document.
+    An annotation suppresses findings below ``prefix`` of its document.
     """
 
     __slots__ = ("column", "ids", "line", "prefix", "reason", "used", "word")
@@ -35,22 +35,22 @@ class Suppression:
         self.prefix: Pointer = ()
         self.used = False
 
-    def silences(self, finding: Finding) -> bool:
-        """Tell whether this is meant for a finding of its line or document."""
+    def suppresses(self, finding: Finding) -> bool:
+        """Return whether this applies to a finding of its line or document."""
         return finding.rule in self.ids and pointers.starts_with(finding.pointer, self.prefix)
 
 
 class Suppressions:
-    """All suppressions of one file. ``notices`` are (line, column, text) of those that cannot be understood."""
+    """All suppressions of one file. ``notices`` are (line, column, text) of those that are not valid."""
 
     def __init__(self, reading: Reading, policy: Policy, rules: Sequence[Rule]) -> None:
         self._rules = rules
         self.all: list[Suppression] = []
-        # Where a finding must stand for them to matter: a line for comments, a document for annotations.
+        # By the line of a comment, and by the document of an annotation.
         self._by_line: dict[int, list[Suppression]] = {}
         self._by_document: dict[int, list[Suppression]] = {}
         self.notices: list[tuple[int, int, str]] = []
-        # Hardly a file speaks to the linter, and what reads its comments takes a millisecond to load.
+        # Start-up time: few files contain suppressions, and the code for comments takes a millisecond to load.
         if reading.text is not None and b"lint" in reading.text.data.lower():
             self._comments(reading)
         if reading.text is not None and _MARK in reading.text.data:
@@ -58,16 +58,16 @@ class Suppressions:
                 self._annotations(document, policy)
 
     def reason(self, finding: Finding, document: int, line: int) -> str | None:
-        """Return the reason for which a finding is silenced (maybe the empty text), or None where it is not."""
+        """Return the reason of a suppressed finding (may be empty), or None where it is not suppressed."""
         value = None
         for suppression in (*self._by_line.get(line, ()), *self._by_document.get(document, ())):
-            if suppression.silences(finding):
+            if suppression.suppresses(finding):
                 suppression.used = True
                 value = suppression.reason if value is None else value
         return value
 
     def problems(self, is_enabled: frozenset[str]) -> Iterator[tuple[int, int, str]]:
-        """Yield the notices, and one for each suppression of an enabled rule that silences nothing."""
+        """Yield the notices, and one for each suppression of an enabled rule that matches nothing."""
         yield from self.notices
         for suppression in self.all:
             if not suppression.used and suppression.ids & is_enabled:
@@ -84,7 +84,7 @@ class Suppressions:
                     self._by_line.setdefault(comment.applies_to, []).append(made)
 
     def _annotations(self, document: Document, policy: Policy) -> None:
-        from .ignore_annotations import carriers, entries  # noqa: PLC0415 - hardly a file has any
+        from .ignore_annotations import carriers, entries  # noqa: PLC0415 - start-up time: few files have any
 
         for prefix, key, value in carriers(document.object, policy, ANNOTATION):
             place = document.position((*prefix, "metadata", "annotations", key))
@@ -103,7 +103,7 @@ class Suppressions:
                     self._by_document.setdefault(document.index, []).append(made)
 
     def _add(self, word: str, reason: str, line: int, column: int) -> Suppression | None:
-        from .rule_selection import meant, near  # noqa: PLC0415 - hardly a file speaks to the linter
+        from .rule_selection import meant, near  # noqa: PLC0415 - start-up time: few files have suppressions
 
         ids = meant(word, self._rules)
         if not ids:

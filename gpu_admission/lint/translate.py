@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .inputs import Input
 
-_RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # amounts that nobody can read, and the scheduler
+_RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # invalid amounts, and the scheduler
 _SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend.scheduler)
 _TEMPLATE = "Create it in each namespace that uses GPUs."
 _USUAL_MODE = "hami-core"  # of sharing, in HAMi's annotation and Volcano's
@@ -41,7 +41,7 @@ _SOURCES = ("portable", *registry.NAMES)
 
 
 class TranslateUsageError(Exception):
-    """Arguments that do not go together."""
+    """Arguments that cannot be combined."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,7 +52,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Print manifests with their GPU requests translated for another sharing backend. What that "
         "backend cannot honour is left unchanged and reported on standard error, with exit code 1.",
     )
-    translate.add_argument("--to", required=True, choices=list(registry.NAMES), metavar="BACKEND", help=_named())
+    _add_backends(translate)
+    translate.add_argument("--diff", action="store_true", help="print only what changes, as a patch")
+    translate.add_argument("paths", metavar="PATH", nargs="+", help="files, directories, - for standard input")
+
+
+def _add_backends(translate: argparse.ArgumentParser) -> None:
+    """Add the flags that choose target, sources and policy."""
+    backends = f"one of {', '.join(registry.NAMES)}"
+    translate.add_argument("--to", required=True, choices=list(registry.NAMES), metavar="BACKEND", help=backends)
     translate.add_argument(
         "--from",
         dest="sources",
@@ -70,14 +78,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     translate.add_argument(
         "--claims",
         action="store_true",
-        help="with --to dra: one ResourceClaim a workload, whose pods share what all of them request",
+        help="with --to dra: one ResourceClaim per workload, whose pods share what all of them request",
     )
-    translate.add_argument("--diff", action="store_true", help="print only what changes, as a patch")
-    translate.add_argument("paths", metavar="PATH", nargs="+", help="files, directories, - for standard input")
-
-
-def _named() -> str:
-    return f"one of {', '.join(registry.NAMES)}"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -96,18 +98,18 @@ def run(options: argparse.Namespace) -> int:
         diff=options.diff,
     )
     sys.stdout.flush()
-    # What is printed is to be used as it is: a patch, and JSON, end where they end.
-    aside = options.diff or not found.in_yaml
+    # Documents cannot be appended to a patch or to JSON.
+    separate = options.diff or not found.in_yaml
     for text in found.texts(ClusterFacts.of(policy)):
-        print(text, end="", file=sys.stderr if aside else sys.stdout)
+        print(text, end="", file=sys.stderr if separate else sys.stdout)
     return worst
 
 
 def target(name: str, policy_name: str | None, sources: Sequence[str], *, shared: bool = False) -> Policy:
     """Return the policy of a translation: the backend, its parameters and the cards, and nothing else.
 
-    ``shared`` has the pods of a workload share a claim. Raises PolicyError where the policy cannot be read,
-    TranslateUsageError where source and target are one, or other backends than dra are to have claims.
+    With ``shared`` the pods of a workload share a claim. Raises PolicyError where the policy cannot be read,
+    TranslateUsageError where source and target are the same, or claims are requested of other backends than dra.
     """
     if name in sources:
         raise TranslateUsageError(f"--from {name} and --to {name} are the same")
@@ -127,9 +129,9 @@ def target(name: str, policy_name: str | None, sources: Sequence[str], *, shared
 
 
 class _Found:
-    """What came up on the way: what claims are made from, and whether any document is YAML.
+    """What was found in the inputs: what claims are made from, and whether any document is YAML.
 
-    ``templates`` are by name; ``claims`` by namespace and name, each with how many containers share it.
+    ``templates`` are by name; ``claims`` by namespace and name, each with the number of containers that share it.
     """
 
     __slots__ = ("claims", "in_yaml", "templates")
@@ -140,16 +142,16 @@ class _Found:
         self.in_yaml = False
 
     def note(self, workload: Workload, pod: Pod, translations: Sequence[ContainerRequest]) -> None:
-        """Note what the claims of a pod are made from: the requests of all who share one are added up."""
-        for asked in translations:
-            backend_patch = asked.backend_patch
+        """Note what the claims of a pod are made from: the requests of all containers that share one are added up."""
+        for translation in translations:
+            backend_patch = translation.backend_patch
             for template in backend_patch.claims.values() if backend_patch is not None else ():
                 if backend_patch is None or not backend_patch.shared:
-                    self.templates[template] = asked.request
+                    self.templates[template] = translation.request
                     continue
                 key = (workload.ref.namespace or "", dra_shared.claim_name(workload, template))
-                users = self.claims.get(key, (asked.request, 0))[1]
-                self.claims[key] = (asked.request, users + (dra_shared.pods_of(pod) or 0))
+                users = self.claims.get(key, (translation.request, 0))[1]
+                self.claims[key] = (translation.request, users + (dra_shared.pods_of(pod) or 0))
 
     def texts(self, facts: ClusterFacts) -> Iterator[str]:
         """Yield each template and each claim, in the order of their names, as a YAML document."""
@@ -163,14 +165,14 @@ class _Found:
 
 
 def _text(comments: Sequence[str], made: dict[str, Any]) -> str:
-    import yaml  # noqa: PLC0415 - the whole of it, for one backend
+    import yaml  # noqa: PLC0415 - start-up time: needed only for claims
 
     body: str = yaml.safe_dump(made, sort_keys=False, width=120)
     return "".join(["---\n", *(f"# {comment}\n" for comment in comments), body])
 
 
 class _Translation(mutate.File):
-    """One input on its way to another backend."""
+    """One input that is translated for another backend."""
 
     command = "translate"
 
@@ -191,7 +193,7 @@ class _Translation(mutate.File):
         return operations
 
     def _mention_choices(self, workload: Workload, pod: Pod, translations: Sequence[ContainerRequest]) -> None:
-        """Say which annotations chose cards, and choose none any more."""
+        """Report the annotations that chose cards, and have no effect under the target."""
         annotations = as_dict(pod.metadata.get("annotations"))
         for source in dict.fromkeys(one.source for one in translations):
             for key in source.card_choices:
@@ -202,7 +204,7 @@ class _Translation(mutate.File):
                     print(f"{printed(self._source.name)}: {named}: {what}: {why}", file=sys.stderr)
 
     def _mention_unseen(self, workload: Workload) -> None:
-        """Say which claims stay because nobody knows what they give: it may be a GPU."""
+        """Report the claims that stay because their devices are not known: they may be GPUs."""
         if self._engine.policy.backend.name == "dra":
             return
         unseen = {claim.source_name for pod in workload.pods for claim in pod.claims.claims if claim.gpu is None}
@@ -216,7 +218,7 @@ class _Translation(mutate.File):
             )
 
     def _mention(self, wanted: str | None, value: str) -> None:
-        """Say where a pod keeps the scheduler of the system that it leaves."""
+        """Report a pod that keeps the scheduler of the source backend."""
         if wanted is None and self._engine.policy.scheduler_name is None and value in _SCHEDULERS:
             message = "the target does not set it; remove it if this cluster does not run that scheduler"
             print(f"{printed(self._source.name)}: schedulerName: {value} stays: {message}", file=sys.stderr)

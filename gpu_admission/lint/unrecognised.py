@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gpu_admission.manifests.reader import Document
 
 _TYPE = ("apiVersion", "kind")
-_SPEC = frozenset(  # fields of a PodSpec, and none that only values of charts have
+_SPEC = frozenset(  # fields of a PodSpec, without those that are usual in values of charts
     {
         "affinity", "containers", "hostIPC", "hostNetwork", "hostPID", "initContainers", "nodeSelector",
         "resourceClaims", "restartPolicy", "runtimeClassName", "schedulerName", "securityContext",
@@ -24,7 +24,7 @@ _IN_A_COMMENT = re.compile(r"(?m)^[ \t]*#[^\n]*(apiVersion|kind):")
 
 
 def explain(document: Document) -> str | None:
-    """Return what a document lacks that is meant for Kubernetes; None for an object, and for other YAML.
+    """Return a message about the fields that a Kubernetes document lacks; None for an object, and for other YAML.
 
     Meant for Kubernetes is what helm rendered (`# Source:`), what has `metadata` or `spec` beside one of the two or
     around containers, and a bare PodSpec. Charts (`apiVersion` alone) and values (`kind` alone) are other YAML.
@@ -43,7 +43,7 @@ def explain(document: Document) -> str | None:
 
 
 def _misspelt(value: dict[str, Any], missing: list[str]) -> str:
-    """Return how fields are written that differ in case only."""
+    """Return a hint for fields that differ in case only."""
     keys = {key.lower(): key for key in value if key not in _TYPE}
     found = [(field, keys[field.lower()]) for field in missing if field.lower() in keys]
     if not found:

@@ -1,4 +1,4 @@
-"""Showing what an edit would change, as a patch."""
+"""The changes of an edit as a patch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SHORT: Final = {b"\n": b"\\n", b"\t": b"\\t", b'"': b'\\"', b"\\": b"\\\\"}
 
 
 def unified_diff(old: bytes, new: bytes, path: str) -> bytes:
-    """Return a patch that `git apply` and `patch -p1` take; empty where nothing changes.
+    """Return a patch for `git apply` and `patch -p1`; empty where nothing changes.
 
-    Lines are those that end with LF, whatever else the bytes are: the patch restores them exactly.
+    Lines end with LF only, so that any bytes are restored exactly.
     """
     if old == new:
         return b""
-    from difflib import diff_bytes  # noqa: PLC0415 - only --diff shows any
+    from difflib import diff_bytes  # noqa: PLC0415 - start-up time: needed only for --diff
     from difflib import unified_diff as lines_of_diff  # noqa: PLC0415
 
     path = path.lstrip("/")
@@ -44,12 +44,12 @@ def _ended(line: bytes) -> bytes:
 
 
 def _quoted(path: bytes) -> bytes:
-    """Return a path the way git writes it: in quotes, with octal escapes, where it holds anything special."""
+    """Return a path as git writes it: in quotes, with octal escapes, where it contains special characters."""
     if not _QUOTED.search(path):
         return path
     return b'"' + _QUOTED.sub(lambda match: _SHORT.get(match[0]) or b"\\%03o" % match[0][0], path) + b'"'
 
 
 def _name(path: bytes) -> bytes:
-    """Return the path for the lines with --- and +++, where git puts a tab behind one that holds a space."""
+    """Return the path for the lines with --- and +++, where git writes a tab after one that contains a space."""
     return path + b"\t" if b" " in path else path

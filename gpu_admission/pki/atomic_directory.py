@@ -2,11 +2,11 @@
 
 ``DIR/tls.crt`` is a symbolic link to ``..data/tls.crt``, and ``..data`` one to a directory that is
 never changed once it is linked. Swapping ``..data`` is one rename, so no reader and no crash ever
-sees a certificate beside another one's key. The directory before the present one is kept: who is
-reading it may finish.
+sees a certificate beside another one's key. The directory before the present one is kept for
+processes that are still reading it.
 
 A copy that followed the links (``cp -rL``, some backups) holds plain files and a plain directory ``..data``: the
-files count, and the first write makes links of them again.
+files count, and the first write turns them into links again.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Snapshot:
 def read_directory(directory: Path) -> Snapshot:
     """Read the files of `FILES` that exist, all of one version; none where there is no directory.
 
-    A plain file that somebody put in a link's place counts instead of what it replaced. Raises
-    StoreError for what exists and cannot be read.
+    A plain file in place of a link counts instead of the file linked. Raises StoreError for what exists
+    and cannot be read.
     """
     for _ in range(10):
         version = _current(directory)
@@ -60,7 +60,7 @@ def read_directory(directory: Path) -> Snapshot:
         except PairError as error:
             if _current(directory) == version:
                 raise StoreError(str(error)) from None
-            continue  # swapped twice while we read, and what we read is gone
+            continue  # swapped twice while we read, so that what we read was removed
         if _current(directory) == version:
             return Snapshot(files, f"{version}:{_digest(files)}")
     raise StoreError(f"{directory}: keeps changing while it is read")
@@ -69,7 +69,7 @@ def read_directory(directory: Path) -> Snapshot:
 def write_directory(directory: Path, files: Mapping[str, bytes]) -> None:
     """Replace all files at once; names of `FILES` that are not given are removed.
 
-    Keys have mode 0600 whatever the umask; the directory, if it is made here, 0700. Call it under
+    Keys have mode 0600 regardless of the umask; the directory, if it is made here, 0700. Call it under
     `locked`. Raises StoreError.
     """
     before, version = _current(directory), f"..v-{secrets.token_hex(8)}"
@@ -89,13 +89,13 @@ def write_directory(directory: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _set_aside(data: Path) -> None:
-    """Make room for the link ``..data`` where a copy left a directory of that name; what is in it goes with the old."""
+    """Rename a directory ``..data`` (of a copy) so that the link can be made; it is removed with the old versions."""
     if data.is_dir() and not data.is_symlink():
         data.rename(data.with_name(f"..v-{secrets.token_hex(8)}"))
 
 
 def is_tidy(directory: Path, names: Iterable[str]) -> bool:
-    """Tell whether a directory is laid out as `write_directory` leaves it, no link deleted or replaced."""
+    """Return whether a directory has all the links of `write_directory`, none deleted or replaced."""
     return bool(_current(directory)) and all(_is_link(directory, name) for name in names)
 
 
@@ -114,15 +114,15 @@ def _is_link(directory: Path, name: str) -> bool:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock, making the directory if needed. Raises StoreError.
+    """Hold the directory's lock, making the directory if needed.
 
-    Waits up to ten seconds for another process, then says so instead of hanging.
+    Waits up to ten seconds for another process. Raises StoreError.
     """
     try:
         _make_private(directory)
         descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         if os.fstat(descriptor).st_uid == os.geteuid():
-            os.fchmod(descriptor, 0o600)  # an odd umask takes bits away, and the next one could not open it
+            os.fchmod(descriptor, 0o600)  # a strict umask removes bits, and the next process could not open it
     except OSError as error:
         raise StoreError(_describe(directory, error)) from None
     try:
@@ -148,7 +148,7 @@ def _acquire(descriptor: int, directory: Path) -> None:
 
 def _make_private(directory: Path) -> None:
     if directory.is_dir():
-        return  # its mode is its owner's choice: an emptyDir is 0777, and keys are 0600 anyway
+        return  # its mode is its owner's decision: an emptyDir is 0777, and keys are 0600 anyway
     directory.parent.mkdir(parents=True, exist_ok=True)
     try:
         directory.mkdir(mode=0o700)
@@ -156,7 +156,7 @@ def _make_private(directory: Path) -> None:
         if not directory.is_dir():
             raise NotADirectoryError(20, "not a directory", str(directory)) from None
     else:
-        directory.chmod(0o700)  # an odd umask takes bits away
+        directory.chmod(0o700)  # a strict umask removes bits
 
 
 def _write_version(path: Path, files: Mapping[str, bytes]) -> None:
@@ -174,7 +174,7 @@ def _write_version(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _relink(directory: Path, name: str, target: str) -> None:
-    """Point a name somewhere else in one rename."""
+    """Make a name a link to a target, in one rename."""
     fresh = directory / f"..link-{secrets.token_hex(8)}"
     fresh.symlink_to(target)
     try:
@@ -193,7 +193,7 @@ def _sync(directory: Path) -> None:
 
 
 def _current(directory: Path) -> str:
-    """Name the directory that ``..data`` points to; empty when there is none of our making."""
+    """Return the name of the version that ``..data`` links to; empty when there is none."""
     try:
         target = str((directory / DATA).readlink())
     except OSError:
@@ -209,13 +209,13 @@ def _read(directory: Path, version: str, name: str) -> bytes | None:
         return None
     data = read_pem_file(path)
     if name in KEYS and _owner(path) not in {0, os.geteuid()} and os.geteuid() != 0:
-        # In a directory that others may write, a key laid out for us is one that somebody knows.
+        # In a directory that others may write, another user's key is known to that user.
         raise PairError(f"{path}: belongs to another user")
     return data
 
 
 def _owner(path: Path) -> int:
-    """Return whose a file is; raises PairError where it has gone since it was read, as its version was replaced."""
+    """Return the user ID of a file's owner; raises PairError where its version was removed since it was read."""
     try:
         return path.stat().st_uid
     except OSError as error:

@@ -25,11 +25,11 @@ from .subject_alt_names import Name, merged
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ORGANIZATION = "gpu-admission"  # in the CA's subject: how we know our own
+ORGANIZATION = "gpu-admission"  # in the CA's subject: identifies our own
 CA_LIFE = timedelta(days=365)
 LEAF_LIFE = timedelta(days=30)
-BACKDATED = timedelta(hours=1)  # clocks of nodes differ; a certificate is valid everywhere at once
-# When a certificate was made stands in its common name: its notBefore is that of the first CA (see `issue_leaf`).
+BACKDATED = timedelta(hours=1)  # clocks of nodes differ; a certificate must be valid on all of them at once
+# The common name contains when a certificate was made: its notBefore is that of the first CA (see `issue_leaf`).
 _MADE = re.compile(r" (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$")
 
 
@@ -44,41 +44,32 @@ class KeyPair:
 def create_authority(at: datetime, life: timedelta = CA_LIFE, predecessor: x509.Certificate | None = None) -> KeyPair:
     """Make a self-signed CA that may sign leaves only.
 
-    Its subject carries a part of its serial number: two CAs of one rotation never share a name, so
+    Its subject contains a part of its serial number: two CAs of one rotation never share a name, so
     no verifier has to try both keys. One that follows a `predecessor` is valid from the same moment,
     so that it stays valid when the clock by which it was made turns out to have been ahead.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission CA {serial & 0xFFFFFFFF:08x} {_stamp(at)}"),
-        ]
-    )
+    subject = _name(f"gpu-admission CA {serial & 0xFFFFFFFF:08x} {_stamp(at)}", ORGANIZATION)
     start, end = _period(at, life)
     if predecessor is not None:
         start = min(start, predecessor.not_valid_before_utc)
-    key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     builder = (
         x509.CertificateBuilder(issuer_name=subject, subject_name=subject, serial_number=serial)
-        .public_key(key.public_key())
         .not_valid_before(start)
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(certificates=True), critical=True)
-        .add_extension(key_id, critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id), critical=False)
     )
-    return KeyPair(builder.sign(key, hashes.SHA256()), key)
+    return _sign(builder, key, key)
 
 
 def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: timedelta = LEAF_LIFE) -> KeyPair:
-    """Sign a new serving certificate, with a new key, that does not outlive its CA.
+    """Sign a new serving certificate, with a new key, that expires no later than its CA.
 
-    It is valid from the CA's first moment: a clock that is ahead for a while renews certificates, and
-    those must be good to verifiers with the right time, then and after the clock has been put back.
-    Raises PkiError without a name, or when the CA is not valid at that time.
+    It is valid from the start of the CA's validity: a clock that is ahead causes renewals, and those certificates
+    must be valid for clients with the right time too. Raises PkiError without a name, or when the CA is not
+    valid at that time.
     """
     subject_names = merged(names)
     if not subject_names:
@@ -86,24 +77,35 @@ def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: ti
     issuer = authority.certificate
     if not is_valid(issuer, at):
         raise PkiError(f"the CA is not valid now: {describe_validity(issuer, at)}")
-    key = ec.generate_private_key(ec.SECP256R1())
     _, end = _period(at, life)
-    issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (
         x509.CertificateBuilder(issuer_name=issuer.subject, serial_number=x509.random_serial_number())
         # A service's DNS name may be longer than the 64 characters of a common name: SANs have it.
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission webhook {_stamp(at)}")]))
-        .public_key(key.public_key())
+        .subject_name(_name(f"gpu-admission webhook {_stamp(at)}"))
         .not_valid_before(issuer.not_valid_before_utc)
         .not_valid_after(min(end, issuer.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(subject_names), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
     )
-    return KeyPair(builder.sign(authority.key, hashes.SHA256()), key)
+    return _sign(builder, ec.generate_private_key(ec.SECP256R1()), authority.key)
+
+
+def _name(common_name: str, *organization: str) -> x509.Name:
+    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organization]
+    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _sign(
+    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, issuer: ec.EllipticCurvePrivateKey
+) -> KeyPair:
+    """Add the public key and the identifiers of both keys, and sign."""
+    subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    builder = builder.public_key(key.public_key())
+    builder = builder.add_extension(subject_id, critical=False).add_extension(issuer_id, critical=False)
+    return KeyPair(builder.sign(issuer, hashes.SHA256()), key)
 
 
 def _period(at: datetime, life: timedelta) -> tuple[datetime, datetime]:
@@ -118,9 +120,9 @@ def _stamp(at: datetime) -> str:
 
 
 def made_at(certificate: x509.Certificate) -> datetime:
-    """Return when a certificate of ours was made, by the clock of whoever made it.
+    """Return when a certificate of ours was made, by the clock of the process that made it.
 
-    Of one that does not say so: an hour after its notBefore, or its end if that is earlier.
+    Where its name does not contain that: an hour after its notBefore, or its end if that is earlier.
     """
     for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
         found = _MADE.search(str(attribute.value))
@@ -147,7 +149,7 @@ def _usage(*, certificates: bool) -> x509.KeyUsage:
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate says that it is a CA."""
+    """Return whether a certificate is a CA's, by its basic constraints."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
@@ -155,7 +157,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 
 def is_ours(certificate: x509.Certificate) -> bool:
-    """Tell whether a CA was made by `create_authority`, by the organization in its subject."""
+    """Return whether a CA was made by `create_authority`, by the organization in its subject."""
     try:
         organizations = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     except ValueError:
@@ -164,12 +166,12 @@ def is_ours(certificate: x509.Certificate) -> bool:
 
 
 def is_valid(certificate: x509.Certificate, at: datetime) -> bool:
-    """Tell whether a time lies within a certificate's life; both ends belong to it."""
+    """Return whether a certificate is valid at a time; both ends are inclusive."""
     return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
 def describe_validity(certificate: x509.Certificate, at: datetime) -> str:
-    """Say in words how a certificate stands at a time: expired since, valid from, valid until."""
+    """Describe a certificate's validity at a time: when it expired, begins or ends."""
     if at > certificate.not_valid_after_utc:
         return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"
     if at < certificate.not_valid_before_utc:
@@ -177,9 +179,9 @@ def describe_validity(certificate: x509.Certificate, at: datetime) -> str:
     return f"valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"
 
 
-@lru_cache(maxsize=64)  # the same few certificates are looked at every three seconds, and neither can change
+@lru_cache(maxsize=64)  # the same few certificates are compared every three seconds, and cannot change
 def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Tell whether one certificate's name and signature come from another's subject and key."""
+    """Return whether a certificate's issuer and signature are those of another's subject and key."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
@@ -188,7 +190,7 @@ def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def matches(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> bool:
-    """Tell whether a key is the certificate's own."""
+    """Return whether a key is the certificate's."""
     return _public_bytes(certificate.public_key()) == _public_bytes(key.public_key())
 
 
@@ -198,7 +200,7 @@ def _public_bytes(key: object) -> bytes:
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """Return the SHA-256 of a certificate in hex: its name in logs and comparisons."""
+    """Return the SHA-256 of a certificate in hex."""
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
@@ -208,7 +210,7 @@ def certificate_pem(*certificates: x509.Certificate) -> bytes:
 
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Write a private key as unencrypted PKCS #8 PEM: for a file of mode 0600 or a Secret, no log."""
+    """Write a private key as unencrypted PKCS #8 PEM: for a file of mode 0600 or a Secret, never for a log."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

@@ -1,8 +1,8 @@
-"""A bundle of trusted CA certificates, as ``caBundle`` and ``ca.crt`` hold it.
+"""A bundle of trusted CA certificates, as in ``caBundle`` and ``ca.crt``.
 
 A bundle is a tuple of certificates, each once, in a stable order. Parsing is as lenient as the API
 server's (Go's `x509.CertPool.AppendCertsFromPEM`): text around the blocks, blocks of other kinds and
-blocks that do not parse are passed over, so that what we judge is what it will use.
+blocks that do not parse are ignored, so that both use the same certificates.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERT
 
 @dataclass(frozen=True, slots=True)
 class BundleState:
-    """What a target holds: a bundle for each webhook, none where the object does not exist.
+    """What a target contains: a bundle for each webhook, none where the object does not exist.
 
-    blank says of each whether it holds not one byte: the API server then trusts what its host trusts,
-    which we cannot see.
+    blank: whether each is empty (no bytes): the API server then trusts its host's CAs, which we cannot see.
     """
 
     bundles: tuple[Bundle, ...]
@@ -41,7 +40,7 @@ class BundleState:
 
 
 class CaBundleTarget(Protocol):
-    """A place where clients find the bundle, such as a webhook configuration. Its str names it."""
+    """Where clients find the bundle, such as a webhook configuration. Its str names it."""
 
     def version(self) -> str:
         """Return the version that `read` would give, at little cost. Raises StoreError."""
@@ -79,26 +78,22 @@ def merge(*groups: Iterable[x509.Certificate]) -> Bundle:
 
 
 def unexpired(bundle: Bundle, at: datetime) -> Bundle:
-    """Leave out what has expired. What is not valid yet stays: it is somebody's next CA."""
+    """Leave out what has expired. What is not valid yet stays: it may be the next CA of another replica."""
     return tuple(one for one in bundle if at <= one.not_valid_after_utc)
 
 
 def verifies(bundle: Bundle, chain: Sequence[x509.Certificate], at: datetime) -> bool:
-    """Tell whether a served chain leads to the bundle, every certificate on the way valid at a time.
+    """Return whether a served chain leads to the bundle, every certificate on the way valid at a time.
 
-    The chain is the served certificate, then any intermediates in any order. Names are not looked
-    at. This follows Go's `x509.Certificate.Verify`: a leaf that is itself in the bundle is trusted,
+    The chain is the served certificate, then any intermediates in any order. Names are not
+    checked. This follows Go's `x509.Certificate.Verify`: a leaf that is itself in the bundle is trusted,
     and any certificate in the bundle is an anchor, self-signed or not.
     """
     if not chain or not is_valid(chain[0], at):
         return False
-    anchors = set(bundle)
-    reached = [chain[0]]
-    seen = {chain[0]}
+    reached, seen = [chain[0]], {chain[0]}
     for _ in range(LONGEST_CHAIN):
-        if any(certificate in anchors for certificate in reached):
-            return True
-        if any(_signed_by(certificate, bundle, at) for certificate in reached):
+        if any(certificate in bundle or _signed_by(certificate, bundle, at) for certificate in reached):
             return True
         reached = [
             candidate
@@ -110,5 +105,5 @@ def verifies(bundle: Bundle, chain: Sequence[x509.Certificate], at: datetime) ->
 
 
 def _signed_by(certificate: x509.Certificate, issuers: Iterable[x509.Certificate], at: datetime) -> bool:
-    """Tell whether one of the issuers, valid and a CA, signed a certificate."""
+    """Return whether one of the issuers, valid and a CA, signed a certificate."""
     return any(is_valid(issuer, at) and is_authority(issuer) and issued(certificate, issuer) for issuer in issuers)

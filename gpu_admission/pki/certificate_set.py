@@ -1,19 +1,19 @@
-"""Everything that is stored about our certificates, as one value, and as the files that hold it.
+"""Everything that is stored about our certificates, as one value and as files.
 
 ========== ====================================================================================
-file       what it holds (a key of a Secret's data, or a file in a directory)
+file       content (a key of a Secret's data, or a file in a directory)
 ========== ====================================================================================
 ca.crt     what clients trust: the signing CA, then the next one, then retired ones
 ca.key     key of the signing CA
 ca-next.key  key of the next CA while one is being introduced
-ca-displaced.key  key of a CA that gave way because the clock said it was not valid: it comes back if it is
+ca-displaced.key  key of a CA that was replaced because it was not valid by the clock; restored if it is
 tls.crt    the serving certificate
 tls.key    its key
-old.crt    no one trusts it: the last replaced certificate of each CA (a retired CA is dropped when
-           that has expired), and dropped CAs (publishers take them out of bundles) until they expire
+old.crt    not trusted: the last replaced certificate of each CA (a retired CA is dropped when that
+           has expired), and dropped CAs (publishers remove them from bundles) until they expire
 ========== ====================================================================================
 
-Which certificate in ca.crt plays which part follows from the keys, not from the order.
+The role of each certificate in ca.crt follows from the keys, not from the order.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class CertificateSet:
 
     authority  signs serving certificates
     successor  the next CA, already published, signing nothing yet
-    displaced  a CA that was replaced because it was not valid by the clock of that moment. Clocks are wrong at
-               times: it is trusted, and signs again as soon as it is valid
-    retired    CAs that sign nothing any more, trusted until their last certificate has expired
-    leaf       what is served; None when it is missing or broken, and then simply made again
-    old        replaced leaves and dropped CAs, trusted by nobody
+    displaced  a CA that was replaced because it was not valid by the clock of that moment, which may have been
+               wrong: it is trusted, and signs again as soon as it is valid
+    retired    CAs that no longer sign, trusted until their last certificate has expired
+    leaf       what is served; None when it is missing or broken, and then made again
+    old        replaced leaves and dropped CAs, not trusted
     """
 
     authority: KeyPair
@@ -66,23 +66,23 @@ class CertificateSet:
 
     @property
     def dropped(self) -> Bundle:
-        """CAs that were ours and that no bundle should hold any more."""
+        """CAs that were ours and should be in no bundle any more."""
         return tuple(one for one in self.old if is_authority(one) and one not in self.trusted)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSet:
-    """A certificate set as it was read; `version` is what a write must still find there."""
+    """A certificate set as it was read; a write with its `version` fails if that has changed."""
 
     certificates: CertificateSet | None
     version: str
 
 
 class CertificateStore(Protocol):
-    """Where certificates is kept. Of several writers that read the same version, one succeeds."""
+    """Where certificates are kept. Of several writers that read the same version, one succeeds."""
 
     def files(self) -> dict[str, bytes]:
-        """Read the files of `FILES` as they are, whoever made them. Raises StoreError."""
+        """Read the files of `FILES` as they are, also those of others. Raises StoreError."""
 
     def version(self) -> str:
         """Return the version that `read` would give, at little cost. Raises StoreError."""
@@ -91,7 +91,7 @@ class CertificateStore(Protocol):
         """Read what is there. Raises StoreError, CertificateSetError, ForeignError."""
 
     def write(self, certificates: CertificateSet, version: str | None) -> None:
-        """Replace what `read` saw, or with None whatever is there. Raises ConflictError, StoreError."""
+        """Replace what `read` saw, or any version with None. Raises ConflictError, StoreError."""
 
 
 def to_files(certificates: CertificateSet) -> dict[str, bytes]:
@@ -113,27 +113,15 @@ def to_files(certificates: CertificateSet) -> dict[str, bytes]:
 
 
 def from_files(files: Mapping[str, bytes]) -> CertificateSet | None:
-    """Read certificates; None when there is nothing at all (no file, or only empty ones).
+    """Read certificates; None when there are none (no file, or only empty ones).
 
-    Raises ForeignError when what is there was made by somebody else, CertificateSetError when it is ours
-    but the CA cannot be used. A serving certificate that is missing or broken is no error: the CA
-    can sign another.
+    Raises ForeignError when they were not made by gpu-admission, CertificateSetError when they were but the CA
+    cannot be used. A serving certificate that is missing or broken is not an error: the CA can sign another.
     """
     files = {name: data for name, data in files.items() if data.strip()}
     if not any(name in files for name in FILES):
         return None
-    for name, data in files.items():
-        if len(data) > LARGEST:
-            raise CertificateSetError(f"{name}: larger than 1 MiB")
-    trusted = parse_bundle(files.get(CA_CRT, b""))
-    if CA_CRT not in files:
-        raise ForeignError("there is a certificate or key here, but no ca.crt: not made by gpu-admission")
-    if not trusted:
-        raise CertificateSetError("ca.crt: no PEM certificate in it")
-    if not all(is_ours(one) for one in trusted):
-        raise ForeignError("ca.crt: this CA was not made by gpu-admission")
-    if CA_KEY not in files:
-        raise CertificateSetError("ca.key is missing: the CA in ca.crt cannot sign")
+    trusted = _trusted(files)
     authority = _authority(files[CA_KEY], CA_KEY, trusted)
     successor = _authority(files[NEXT_KEY], NEXT_KEY, trusted) if NEXT_KEY in files else None
     displaced = _authority(files[DISPLACED_KEY], DISPLACED_KEY, trusted) if DISPLACED_KEY in files else None
@@ -146,6 +134,23 @@ def from_files(files: Mapping[str, bytes]) -> CertificateSet | None:
         retired=tuple(one for one in trusted if all(ca is None or ca.certificate != one for ca in in_use)),
         old=parse_bundle(files.get(OLD_CRT, b"")),
     )
+
+
+def _trusted(files: Mapping[str, bytes]) -> Bundle:
+    """Return the CAs, once it is clear that they are ours and that there is a key to sign with."""
+    for name, data in files.items():
+        if len(data) > LARGEST:
+            raise CertificateSetError(f"{name}: larger than 1 MiB")
+    if CA_CRT not in files:
+        raise ForeignError("there is a certificate or key here, but no ca.crt: not made by gpu-admission")
+    trusted = parse_bundle(files[CA_CRT])
+    if not trusted:
+        raise CertificateSetError("ca.crt: no PEM certificate in it")
+    if not all(is_ours(one) for one in trusted):
+        raise ForeignError("ca.crt: this CA was not made by gpu-admission")
+    if CA_KEY not in files:
+        raise CertificateSetError("ca.key is missing: the CA in ca.crt cannot sign")
+    return trusted
 
 
 def _authority(data: bytes, name: str, trusted: Bundle) -> KeyPair:

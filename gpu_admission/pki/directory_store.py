@@ -9,7 +9,8 @@ from .atomic_directory import is_tidy, locked, read_directory, write_directory
 from .authority import certificate_pem, key_pem
 from .certificate_set import CA_CRT, TLS_CRT, TLS_KEY, CertificateSet, StoredSet, from_files, to_files
 from .errors import CertificateSetError, ConflictError, PkiError
-from .rotation import RotationPlan, bring_up
+from .rotation import RotationPlan
+from .rotation_steps import bring_up
 from .serving_pair import ServingPair, check_pair
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class DirectoryStore:
         return str(self.path)
 
     def files(self) -> dict[str, bytes]:
-        """Read the files as they are, whoever made them."""
+        """Read the files as they are, also those of others."""
         return read_directory(self.path).files
 
     def version(self) -> str:
-        """Tell the version of what is there."""
+        """Return the version of what is there."""
         return read_directory(self.path).version
 
     def read(self) -> StoredSet:
@@ -45,7 +46,7 @@ class DirectoryStore:
         return StoredSet(_parsed(self.path, snapshot.files), snapshot.version)
 
     def write(self, certificates: CertificateSet, version: str | None) -> None:
-        """Replace all files at once, unless somebody else has since `version` was read."""
+        """Replace all files at once, unless another process has since `version` was read."""
         with locked(self.path):
             if version is not None and read_directory(self.path).version != version:
                 raise ConflictError(f"{self.path}: changed meanwhile")
@@ -54,7 +55,7 @@ class DirectoryStore:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What to serve, and where it lies."""
+    """What to serve, and the paths of its files."""
 
     ca_crt: Path
     tls_crt: Path
@@ -65,9 +66,9 @@ class Serving:
 def ensure(directory: Path, names: Sequence[Name], at: datetime, *, jitter: float = 0.0) -> Serving:
     """Make what is missing or due in a directory of ours, and return what to serve.
 
-    Makes the directory (0700) if there is none. What is good stays untouched, so that restarts and
+    Makes the directory (0700) if there is none. What is valid stays unchanged, so that restarts and
     several processes agree. Raises PkiError (one line for the user): the directory cannot be
-    written, holds somebody else's certificate, or a CA that has lost its key.
+    written, contains a certificate that is not ours, or a CA without its key.
     """
     plan = RotationPlan(tuple(names), jitter)
     with locked(directory):
@@ -95,7 +96,7 @@ def pair_of(
 
 
 def mirror(directory: Path, certificates: CertificateSet) -> bool:
-    """Put what a server presents, and no key of a CA, into a directory of its own.
+    """Copy what a server presents, and no CA's key, into another directory.
 
     Returns whether anything changed. Raises StoreError.
     """

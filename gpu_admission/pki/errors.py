@@ -1,4 +1,4 @@
-"""What goes wrong with certificates. Each message is one line for a user and never holds a key."""
+"""Errors of certificates. Each message is one line for a user and never contains a key."""
 
 
 class PkiError(Exception):
@@ -14,7 +14,7 @@ class CertificateSetError(PkiError):
 
 
 class ForeignError(PkiError):
-    """Stored certificates that somebody else made; it is never overwritten unasked."""
+    """Stored certificates that were not made by gpu-admission; they are never overwritten unless requested."""
 
 
 class StoreError(PkiError):
@@ -22,4 +22,4 @@ class StoreError(PkiError):
 
 
 class ConflictError(StoreError):
-    """Somebody else wrote first. Read again and decide again."""
+    """Another process wrote first. Read again and decide again."""

@@ -1,6 +1,6 @@
 """A certificate chain and its private key, checked as the TLS library will check them.
 
-The check happens on a scratch SSLContext, so that a running one never sees half of a bad pair.
+The check uses a temporary SSLContext, so that the one in use never receives half of a bad pair.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-# What OpenSSL says of a key of another certificate; the last, when it is of another type as well.
+# OpenSSL's reasons for a key of another certificate; the last, when it is of another type as well.
 MISMATCHES = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
 
 
@@ -45,12 +45,12 @@ class ServingPair:
 
     @property
     def not_before(self) -> datetime:
-        """Start of the time in which the leaf is valid, UTC."""
+        """Start of the leaf's validity, UTC."""
         return self.certificate.not_valid_before_utc
 
     @property
     def not_after(self) -> datetime:
-        """End of the time in which the leaf is valid, UTC."""
+        """End of the leaf's validity, UTC."""
         return self.certificate.not_valid_after_utc
 
     @property
@@ -64,10 +64,10 @@ class ServingPair:
         return fingerprint(self.certificate)
 
     def install(self, context: ssl.SSLContext) -> None:
-        """Put the pair into a context, from memory: what is on disk by now does not matter.
+        """Load the pair into a context, from memory: the files may have changed since they were checked.
 
-        Connections already made keep what they have. Raises ssl.SSLError, and the context is then
-        undefined: install only what `check_pair` has passed.
+        Open connections keep their certificate. Raises ssl.SSLError, and the state of the context is then
+        undefined: install only what `check_pair` has accepted.
         """
         with _in_memory(self.key_pem + b"\n" + self.chain_pem) as path:
             context.load_cert_chain(path, password=_no_password)
@@ -75,7 +75,7 @@ class ServingPair:
 
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[str]:
-    """Give bytes a path, which is all that load_cert_chain takes, without a key touching the disk."""
+    """Give bytes a path, as load_cert_chain takes only paths, without writing a key to disk."""
     if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
         descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
         with os.fdopen(descriptor, "wb", buffering=0) as stream:
@@ -91,7 +91,7 @@ def _in_memory(data: bytes) -> Iterator[str]:
 
 
 def load_pair(certificate: Path, key: Path, at: datetime) -> ServingPair:
-    """Read and check a pair of PEM files. Raises PairError, which names the file and what is wrong."""
+    """Read and check a pair of PEM files. Raises PairError, which names the file and the fault."""
     return check_pair(
         read_pem_file(certificate),
         read_pem_file(key),
@@ -107,7 +107,7 @@ def check_pair(
     *,
     where: tuple[str, str] = ("the certificate", "the key"),
 ) -> ServingPair:
-    """Check a pair in memory; `where` is what messages call its two halves. Raises PairError."""
+    """Check a pair in memory; `where` names its two halves in messages. Raises PairError."""
     chain = _parse_chain(chain_pem, where[0])
     pair = ServingPair(chain, chain_pem, key_pem)
     if is_authority(chain[0]) and len(chain) > 1:
@@ -148,7 +148,7 @@ def _try_out(pair: ServingPair, where: tuple[str, str]) -> None:
 
 
 def _no_password() -> bytes:
-    """Answer for an encrypted key, instead of a prompt on the terminal that blocks the server."""
+    """Return an empty password: without one, OpenSSL would prompt on the terminal and block the server."""
     return b""
 
 

@@ -32,7 +32,7 @@ def parse_name(text: str) -> Name:
 
 
 def service_names(service: str, namespace: str) -> tuple[Name, ...]:
-    """Name a Service as the API server calls it: it verifies ``<service>.<namespace>.svc``."""
+    """Return the name under which the API server calls a Service: it verifies ``<service>.<namespace>.svc``."""
     for label in (service, namespace):
         if not LABEL.fullmatch(label):
             raise PkiError(f"{label[:80]!r} is not the name of a Service or namespace")
@@ -40,7 +40,7 @@ def service_names(service: str, namespace: str) -> tuple[Name, ...]:
 
 
 def serving_names(service: str, namespace: str) -> tuple[Name, ...]:
-    """Name everything the embedded default answers to: the Service, localhost and 127.0.0.1."""
+    """Return the names of a self-signed certificate: the Service, localhost and 127.0.0.1."""
     return (*service_names(service, namespace), parse_name("localhost"), parse_name("127.0.0.1"))
 
 

@@ -1,4 +1,4 @@
-"""One line a finding: ``PATH:LINE:COLUMN: GPU001 error: what is wrong``."""
+"""One line per finding: ``PATH:LINE:COLUMN: GPU001 error: what is wrong``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ _PLAIN = Style()
 def render(report: Report, style: Style = _PLAIN, *, diagnostics: bool = False, quiet: bool = False) -> str:
     """Return the findings, and the summary unless ``quiet``.
 
-    ``diagnostics`` adds what could not be read and what was skipped as lines of their own, for a report that is
-    written where standard error is not seen.
+    ``diagnostics`` adds a line for each input that could not be read or was skipped, for a report in a file.
     """
     lines = [headline(located, style) for located in report.findings]
     lines += summary.tail(report, style, diagnostics=diagnostics, quiet=quiet)
@@ -26,7 +25,7 @@ def render(report: Report, style: Style = _PLAIN, *, diagnostics: bool = False, 
 
 
 def headline(located: LocatedFinding, style: Style = _PLAIN) -> str:
-    """Return the line that names place, rule, severity and what is wrong."""
+    """Return the line with place, rule, severity and message."""
     finding = located.finding
     level = style.faint("repaired") if finding.repaired else style.severity(finding.severity, finding.severity)
     rule = style.bold(finding.rule)
@@ -41,5 +40,5 @@ def where(place: Location, style: Style = _PLAIN) -> str:
 
 
 def diagnostic(value: Diagnostic, level: str, style: Style = _PLAIN) -> str:
-    """Return the line for something that is no finding."""
+    """Return the line of a diagnostic."""
     return f"{where(value.place, style)} {style.severity(level, level)}: {escape(value.message)}"

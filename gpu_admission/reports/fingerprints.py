@@ -1,4 +1,4 @@
-"""What makes a finding the same one tomorrow: rule, path, object and pointer, and never the line."""
+"""What identifies a finding across runs: rule, path, object and pointer, but not the line."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SEPARATOR = "\x1f"
 
 
 def parts(located: LocatedFinding, path: str | None = None) -> tuple[str, ...]:
-    """Return what identifies a finding; ``path`` replaces the one from the working directory."""
+    """Return what identifies a finding; ``path`` replaces the path relative to the working directory."""
     finding, place = located.finding, located.place
     ref = finding.object
-    if path is None:  # the template, where there is one: what was rendered from it may have any name
+    if path is None:  # the template, where there is one: rendered output may have any name
         path = place.file if place.rendered_in else place.path
     return (
         finding.rule,
@@ -33,12 +33,12 @@ def parts(located: LocatedFinding, path: str | None = None) -> tuple[str, ...]:
 
 
 def digest(value: Sequence[str]) -> str:
-    """Return 32 hexadecimal digits that stand for some words."""
+    """Return a digest of some texts, as 32 hexadecimal digits."""
     return hashlib.sha256(_SEPARATOR.join(value).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def fingerprints(findings: Sequence[LocatedFinding]) -> list[str]:
-    """Return one fingerprint a finding, unique among them: the second of the same place gets a number."""
+    """Return a unique fingerprint for each finding: further ones at the same place get a number."""
     seen: dict[tuple[str, ...], int] = {}
     unique = []
     for located in findings:

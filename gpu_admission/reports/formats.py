@@ -1,7 +1,7 @@
 """The formats of reports, found by name: one module each, imported when its format is requested.
 
-A module of this package named here has `render(report) -> str`; those for people also take a style and what to leave
-out (see concise.render).
+Each module has `render(report) -> str`; those of `FOR_PEOPLE` also take a style and what to leave out (see
+concise.render).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FORMATS = tuple(MODULES)
 
 
 def renderer(name: str) -> Renderer:
-    """Return what renders a report in this format. Raises ValueError where there is no such format."""
+    """Return the function that renders a format. Raises ValueError for an unknown one."""
     if name not in MODULES:
         raise ValueError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
     render: Renderer = import_module(f"gpu_admission.reports.{MODULES[name]}").render

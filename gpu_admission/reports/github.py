@@ -1,7 +1,7 @@
 """GitHub workflow commands: annotations on the lines of a pull request.
 
-GitHub shows ten annotations of each level a step, so the gravest come first, what is over ten is printed
-as plain lines of the log, and a last command says how many those are.
+GitHub shows ten annotations of each level per step, so the most severe come first, the rest is printed
+as plain lines of the log, and a last command counts those.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .report import LocatedFinding, Location, Report
 
-SHOWN = 10  # of each level a step; docs.github.com/actions: "Limitations" of annotations
+SHOWN = 10  # of each level per step; docs.github.com/actions: "Limitations" of annotations
 _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def render(report: Report) -> str:
-    """Return one command a line."""
+    """Return one command per line."""
     step = _StepLog()
     for error in report.errors:
         command = _command("error", "gpu-lint cannot read this", error.place, error.message)
@@ -35,26 +35,26 @@ def render(report: Report) -> str:
 
 
 class _StepLog:
-    """What one step of a job says: commands while GitHub shows them, plain lines of the log after that."""
+    """The output of one step of a job: commands as far as GitHub shows them, then plain lines of the log."""
 
-    __slots__ = ("_left", "_rest", "_shown")
+    __slots__ = ("_remaining", "_rest", "_shown")
 
     def __init__(self) -> None:
-        self._left = {"error": SHOWN, "warning": SHOWN, "notice": SHOWN - 1}  # one notice counts the rest
+        self._remaining = {"error": SHOWN, "warning": SHOWN, "notice": SHOWN - 1}  # one notice counts the rest
         self._shown: list[str] = []
         self._rest: list[str] = []
 
     def add(self, level: str, command: str, line: str) -> None:
-        """Add a command, or the line that stands for it."""
-        if self._left[level]:
-            self._left[level] -= 1
+        """Add a command, or its line of the log where GitHub would not show it."""
+        if self._remaining[level]:
+            self._remaining[level] -= 1
             self._shown.append(command)
         else:
-            # A line of the log must not read as a command, whatever a file is called.
+            # A line of the log must not be parsed as a command, whatever the name of the file.
             self._rest.append(f" {line}" if line.startswith("::") else line)
 
     def lines(self) -> list[str]:
-        """Return everything in the order of the log."""
+        """Return all lines in the order of the log."""
         if not self._rest:
             return self._shown
         more = f"::notice title=gpu-lint::{len(self._rest)} more in the log of this step"

@@ -1,4 +1,4 @@
-"""The report as one JSON document: the contract that scripts rely on."""
+"""The report as one JSON document: a stable interface for scripts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gpu_admission.core.finding import ObjectRef
+
     from .report import Diagnostic, LocatedFinding, Location, Report
 
 VERSION = 1
 
 
 def render(report: Report) -> str:
-    """Return the JSON text. Lone surrogates stay what they are: encode with ``backslashreplace``."""
+    """Return the JSON text. It may contain lone surrogates: encode with ``backslashreplace``."""
     document: dict[str, Any] = {
         "version": VERSION,
         "tool": {"name": "gpu-lint", "version": report.version},
@@ -33,7 +35,6 @@ def render(report: Report) -> str:
 
 def _finding(located: LocatedFinding) -> dict[str, Any]:
     finding, place = located.finding, located.place
-    ref = finding.object
     return {
         "rule": finding.rule,
         "name": finding.name,
@@ -49,13 +50,12 @@ def _finding(located: LocatedFinding) -> dict[str, Any]:
         "column": place.column,
         "pointer": pointers.to_text(finding.pointer),
         "container": finding.container,
-        "object": {
-            "apiVersion": ref.api_version,
-            "kind": ref.kind,
-            "namespace": ref.namespace,
-            "name": ref.name,
-        },
+        "object": _object(finding.object),
     }
+
+
+def _object(ref: ObjectRef) -> dict[str, Any]:
+    return {"apiVersion": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
 
 
 def _place(place: Location) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""JUnit XML: a suite a file, a case a finding, a passing case for a clean file."""
+"""JUnit XML: a suite per file, a case per finding, a passing case for a file without findings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _finding(suite: _Suite, located: LocatedFinding) -> None:
     name = f"{finding.rule} {finding.name} {f'at {spot}' if spot else finding.container or ''}".rstrip()
     text = sentences(finding)
     if finding.repaired or finding.severity == "info":
-        # Neither breaks a build, and JUnit knows no weaker word than failure: the case passes and says it.
+        # Neither breaks a build, and JUnit has no level below failure: the case passes, with the text as output.
         why = "admission repairs this: " if finding.repaired else ""
         suite.cases.append(_case(place.file, name, f"<system-out>{_escaped(why + text)}</system-out>"))
         return

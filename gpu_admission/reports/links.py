@@ -1,14 +1,14 @@
-"""References as links: a URL as it stands, ``owner/repository: path`` on GitHub."""
+"""References as links: a URL unchanged, ``owner/repository: path`` on GitHub."""
 
 from __future__ import annotations
 
 import re
 
-_IN_REPOSITORY = re.compile(r"^([\w.-]+/[\w.-]+): (\S+?)(?:, [\w.]+)?$")  # a path, and perhaps a name in that file
+_IN_REPOSITORY = re.compile(r"^([\w.-]+/[\w.-]+): (\S+?)(?:, [\w.]+)?$")  # a path, optionally a name in that file
 
 
 def url(reference: str) -> str | None:
-    """Return where a reference leads, or None where it is prose."""
+    """Return the URL of a reference, or None where it is prose."""
     if reference.startswith("https://"):
         return reference
     match = _IN_REPOSITORY.match(reference)

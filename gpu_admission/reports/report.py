@@ -17,15 +17,14 @@ RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIE
 
 
 class Location:
-    """Where something stands.
+    """A place in an input.
 
-    ``file`` is the name that people read: the input as it was named, or the file that the input says it was
-    rendered from (then ``rendered_in`` names the input). ``path`` is the file that a code host should mark,
-    relative to the working directory; it may hold surrogate escapes. ``line`` and ``column`` start at 1 and
-    count code points of the input, ``end_column`` is exclusive; they are None where the whole file is
-    meant. ``anchored`` tells whether the line is a line of ``path`` (a template has other lines than what
-    was rendered from it). ``text`` is the line itself, or of a very long one the part that begins at
-    ``text_column``.
+    ``file`` is the name to display: the input as it was named, or the file it was rendered from according to the
+    input (then ``rendered_in`` names the input). ``path`` is the file that a code host should mark,
+    relative to the working directory; it may contain surrogate escapes. ``line`` and ``column`` start at 1 and
+    count code points of the input, ``end_column`` is exclusive; they are None for a whole file. ``anchored`` is
+    whether the line is a line of ``path`` (a template has other lines than what was rendered from it).
+    ``text`` is the line itself, or of a very long one the part that begins at ``text_column``.
     """
 
     __slots__ = (
@@ -67,7 +66,7 @@ class Location:
 
     @property
     def path_bytes(self) -> bytes:
-        """The path as the file system knows it; a name that none can have (from an annotation) loses what is odd."""
+        """The path in the file system's encoding; characters that it cannot have (from an annotation) are replaced."""
         try:
             return self.path.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
@@ -88,7 +87,7 @@ class Location:
 
 @record(frozen=False)
 class LocatedFinding:
-    """A finding and its place; ``suppressed`` holds the author's reason where a suppression hides it."""
+    """A finding and its place; ``suppressed`` is the author's reason where a suppression hides it."""
 
     finding: Finding
     place: Location
@@ -101,9 +100,9 @@ class LocatedFinding:
 
 @record
 class Diagnostic:
-    """Something about an input that is no finding: why it could not be read, or what its reader should know.
+    """A message about an input that is not a finding: why it could not be read, or a notice.
 
-    ``reason`` is the one word that scripts see where an input was skipped (``template``).
+    ``reason`` is a constant for scripts where an input was skipped (``template``).
     """
 
     place: Location
@@ -116,10 +115,10 @@ class Diagnostic:
 
 
 class Report:
-    """Everything a run has to say. ``findings`` are what counts; ``suppressed`` what the author silenced.
+    """All results of a run. ``findings`` count; ``suppressed`` are those that the author suppressed.
 
     ``errors`` are the inputs, or parts of them, that could not be read; ``skipped`` those that were left out
-    with a reason; ``notices`` the rest worth knowing. ``hidden`` counts findings below the wanted severity,
+    with a reason; ``notices`` are other messages. ``hidden`` counts findings below the requested severity,
     ``files`` lists every input by name.
     """
 
@@ -144,7 +143,7 @@ class Report:
         self.hidden = 0
 
     def sort(self) -> None:
-        """Bring everything into the order in which it is shown."""
+        """Sort everything into the order of the report."""
         for located in (self.findings, self.suppressed):
             located.sort(key=LocatedFinding.sort_key)
         for diagnostics in (self.errors, self.skipped, self.notices):
@@ -152,12 +151,12 @@ class Report:
         self.files.sort()
 
     def count(self, severity: str) -> int:
-        """Return how many findings of a severity are left (those that admission repairs are not)."""
+        """Return the number of findings of a severity, without those that admission repairs."""
         return sum(1 for f in self.findings if f.finding.severity == severity and not f.finding.repaired)
 
     @property
     def repaired(self) -> int:
-        """How many findings admission would repair."""
+        """The number of findings that admission would repair."""
         return sum(1 for f in self.findings if f.finding.repaired)
 
     def summary(self) -> dict[str, int]:
@@ -172,7 +171,7 @@ class Report:
 
 
 def by_severity(findings: Iterable[LocatedFinding]) -> list[LocatedFinding]:
-    """Return the findings with the gravest first, and what admission repairs last."""
+    """Return the findings by severity, the highest first, and what admission repairs last."""
     return sorted(findings, key=lambda f: (f.finding.repaired, RANK[f.finding.severity], f.sort_key()))
 
 

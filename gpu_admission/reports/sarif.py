@@ -1,6 +1,6 @@
-"""SARIF 2.1.0 as GitHub code scanning takes it.
+"""SARIF 2.1.0 for GitHub code scanning.
 
-What GitHub requires beyond the standard: "SARIF support for code scanning" on docs.github.com.
+Requirements beyond the standard: "SARIF support for code scanning" on docs.github.com.
 """
 
 from __future__ import annotations
@@ -109,11 +109,12 @@ def _result(located: LocatedFinding, index: dict[str, int], fingerprint: str) ->
         },
     }
     if located.suppressed is not None:
-        suppression = {"kind": "inSource"}
-        if located.suppressed:
-            suppression["justification"] = located.suppressed
-        result["suppressions"] = [suppression]
+        result["suppressions"] = [_suppression(located.suppressed)]
     return result
+
+
+def _suppression(reason: str) -> dict[str, str]:
+    return {"kind": "inSource", "justification": reason} if reason else {"kind": "inSource"}
 
 
 def _physical(place: Location) -> dict[str, Any]:
@@ -125,9 +126,9 @@ def _physical(place: Location) -> dict[str, Any]:
 
 
 def uri(path: bytes) -> str:
-    """Return a relative path as a URI reference: bytes that are no plain text percent-encoded."""
+    """Return a relative path as a URI reference, percent-encoded."""
     encoded = quote(path, safe="/-._~!$&'()*+,;=@")
-    # Two slashes at the start would read as a host (a colon is encoded: it would read as a scheme).
+    # Two slashes at the start would begin a host (a colon is encoded: it would end a scheme).
     return f".{encoded}" if encoded.startswith("//") else encoded
 
 

@@ -1,4 +1,4 @@
-"""Colour for terminals; every method returns its text unchanged where no colour is wanted."""
+"""Colour for terminals; every method returns its text unchanged without colour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _COLOURS = {"error": "31", "warning": "33", "info": "36"}
 
 @record
 class Style:
-    """Wraps text in ANSI codes, or does not."""
+    """Wraps text in ANSI codes if ``colour`` is set."""
 
     colour: bool = False
 

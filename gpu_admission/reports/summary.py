@@ -1,4 +1,4 @@
-"""The last lines for people: what was found, what was looked at, what was not."""
+"""The last lines of the text formats: the numbers of findings, inputs and skipped inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def tail(report: Report, style: Style, *, diagnostics: bool, quiet: bool) -> lis
     """Return the lines after the findings."""
     lines = []
     if diagnostics:
-        from .concise import diagnostic  # noqa: PLC0415 - the two belong together, and one must come first
+        from .concise import diagnostic  # noqa: PLC0415 - an import cycle otherwise
 
         lines += [diagnostic(value, "error", style) for value in report.errors]
         lines += [diagnostic(value, "skipped", style) for value in report.skipped]
@@ -23,7 +23,7 @@ def tail(report: Report, style: Style, *, diagnostics: bool, quiet: bool) -> lis
 
 
 def counts(report: Report, style: Style) -> list[str]:
-    """Return what was found and in how much, in one line, and what is not shown in more."""
+    """Return a line with the numbers of findings and inputs, and lines for what is not shown."""
     parts = [
         style.severity(severity, amount(report.count(severity), _NOUNS[severity]))
         for severity in SEVERITIES

@@ -1,4 +1,4 @@
-"""What people read: each finding with its source line, a caret and the advice."""
+"""The format ``text``: each finding with its source line, a caret and the advice."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ _CONTEXT = 60
 def render(report: Report, style: Style = _PLAIN, *, diagnostics: bool = False, quiet: bool = False) -> str:
     """Return the findings with their context, and the summary unless ``quiet``.
 
-    ``diagnostics`` adds what could not be read and what was skipped, for a report that is written where standard
-    error is not seen.
+    ``diagnostics`` adds what could not be read and what was skipped, for a report in a file.
     """
     blocks = [_block(located, style) for located in report.findings]
     lines = [line for block in blocks for line in (*block, "")]
@@ -34,7 +33,7 @@ def _block(located: LocatedFinding, style: Style) -> list[str]:
     gutter = " " * len(number)
     bar = style.faint("|")
     shown, before, length = excerpt(place)
-    from .concise import headline  # noqa: PLC0415 - only where there are findings
+    from .concise import headline  # noqa: PLC0415 - start-up time: needed only with findings
 
     lines = [headline(located, style)]
     if shown:
@@ -57,7 +56,7 @@ def _offer(located: LocatedFinding) -> str:
 
 
 def excerpt(place: Location) -> tuple[str, str, int]:
-    """Return the source line as a terminal may show it, the space before the caret, and the caret's length."""
+    """Return the source line for a terminal, the space before the caret, and the caret's length."""
     line, column = place.text, (place.column or 1) - place.text_column
     if not line.strip():
         return "", "", 0
@@ -77,9 +76,9 @@ def _safe(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
+    """Return the number of a terminal's columns that a text takes."""
     if text.isascii():
         return len(text)
-    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - seldom needed
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - start-up time: rarely needed
 
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,11 +1,11 @@
-"""The headers of the rules, which are needed without loading their modules (start-up time).
+"""The headers of the rules: facts that are needed without loading their modules, to save start-up time.
 
 Written by ``make docs`` from the modules of the rules: do not edit.
 """
 
 from __future__ import annotations
 
-# Nothing is imported here, so that ``make docs`` runs whatever is stale.
+# Nothing is imported here, so that ``make docs`` also runs when other generated modules are stale.
 BOTH, POD, TEMPLATE = frozenset({"pod", "template"}), frozenset({"pod"}), frozenset({"template"})
 
 # ID, name, severity, default action, fix, kinds at admission, scope, name of the trigger, may_resolve

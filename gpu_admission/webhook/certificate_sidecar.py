@@ -1,7 +1,7 @@
-"""The certificate sidecar beside the server: where a certificate is kept in a Secret, or published in configurations.
+"""The certificate sidecar of the server: where a certificate is kept in a Secret, or published in configurations.
 
-It is a program of its own, ``PROGRAM``: neither the forking server nor a worker ever loads
-the Kubernetes client, and this package imports nothing of it.
+It is a separate program, ``PROGRAM``: neither the forking server nor a worker ever loads
+the Kubernetes client, and this package does not import it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from gpu_admission.webhook.server.settings import ServerSettings
 
 PROGRAM = "gpu_admission.commands.cert_sidecar"
-FIRST_CERTIFICATE = 15.0  # seconds to wait for the one in a Secret; later it comes while we are not ready
+FIRST_CERTIFICATE = 15.0  # seconds to wait for the one in a Secret; after that the server starts and is not ready
 
 
 def is_wanted(settings: ServerSettings) -> bool:
-    """Tell whether these settings need a sidecar."""
+    """Return whether these settings need a sidecar."""
     return bool(settings.webhook_configuration or settings.secret)
 
 
 class CertificateSidecar(Sidecar):
-    """A sidecar, and the ``settings`` with which the server serves what it leaves.
+    """A sidecar, and the ``settings`` with which the server serves the files it writes.
 
-    That is in a directory in memory, or in the directory given.
+    They are in a directory in memory, or in the directory given.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -46,13 +46,13 @@ class CertificateSidecar(Sidecar):
             self._awaited = cert
 
     def begin(self) -> None:
-        """Start the sidecar where the server waits for what it brings, and wait for a while."""
+        """Start the sidecar where the server needs its certificate, and wait for that for a while."""
         if self._awaited:
             self._start(lambda: os.path.exists(self._awaited), FIRST_CERTIFICATE)
 
 
 def _command(settings: ServerSettings, directory: str) -> list[str]:
-    """Return the command line of a sidecar that leaves what it has to say, or to serve, in ``directory``."""
+    """Return the command line of a sidecar that writes its status and certificate to ``directory``."""
     command = [sys.executable, "-m", PROGRAM, "--directory", directory]
     command += ["--service", settings.service_name, "--namespace", settings.service_namespace]
     command += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]

@@ -1,4 +1,4 @@
-"""The certificate in service: checked before it is taken, replaced without dropping a connection."""
+"""The serving certificate: checked before it is used, replaced without dropping a connection."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _ignore(_: object) -> None: ...
 
 
 class ServingCertificate:
-    """A TLS server context made from files, made anew when they change.
+    """A TLS server context made from files, made again when they change.
 
-    A rotation makes a *new* context, which connections get from then on; those that are open keep theirs.
-    Loading a new pair into the old context would not be able to change the type of key (OpenSSL keeps one
-    certificate a type and would go on offering the old one), nor whose client certificates are trusted.
+    A rotation makes a *new* context for new connections; open ones keep theirs. Loading a new pair into the old
+    context could change neither the type of key (OpenSSL keeps one certificate per type and would still offer the old
+    one) nor the CAs of client certificates.
 
     ``status`` is the directory of pki.trust_status, the certificate's own when not given.
-    ``loaded(unix_seconds_of_expiry)`` and ``failed(message)`` are told of every change, not of every look.
+    ``loaded(unix_seconds_of_expiry)`` and ``failed(message)`` are called for every change, not for every check.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class ServingCertificate:
         return self._context
 
     def context_at(self, now: float) -> ssl.SSLContext | None:
-        """The context for a connection that comes ``now`` (Unix seconds).
+        """The context for a connection at ``now`` (Unix seconds).
 
-        Where there has never been one it is looked for at once: the first certificate may have come a moment ago,
-        another worker may have said since that we are ready, and every worker takes what that brings.
+        Where there is none yet, the files are read at once: the first certificate may have just been written, and
+        another worker may already have reported that the server is ready.
         """
         if self._context is None:
             self.refresh(now)
@@ -76,23 +76,23 @@ class ServingCertificate:
 
     @property
     def not_after(self) -> float:
-        """When the certificate in service expires, in Unix seconds; 0 while there is none."""
+        """When the serving certificate expires, in Unix seconds; 0 while there is none."""
         return self._pair.not_after.timestamp() if self._pair is not None else 0.0
 
     def valid_at(self, now: float) -> bool:
-        """Whether a certificate is served and ``now`` (Unix seconds) is inside its life."""
+        """Whether a certificate is served and valid at ``now`` (Unix seconds)."""
         at = self._time(now)
         return self._pair is not None and self._pair.not_before <= at < self._pair.not_after
 
     def _time(self, now: float) -> datetime:
-        """Return the API server's time where the certificate sidecar knows it, else that of our clock (``now``)."""
+        """Return the API server's time where the certificate sidecar has recorded it, else our clock's (``now``)."""
         recorded = read_time(self._status, self._monotonic())
         return datetime.fromtimestamp(now if recorded is None else recorded, UTC)
 
     def refresh(self, now: float) -> bool:
-        """Take over a pair that changed on disk; True when it is served from now on, else the old one stays.
+        """Load a pair that changed on disk; True when it is served from now on, else the old one stays.
 
-        Files that were bad are tried again each time: a pair that was written in two steps is good a moment
+        Files that were refused are tried again each time: a pair that was written in two steps is valid a moment
         later, and one that is not valid yet becomes so without changing.
         """
         mark = fingerprint(self._paths)
@@ -113,16 +113,16 @@ class ServingCertificate:
 
     @property
     def distrusted(self) -> bool:
-        """Whether the published CA bundle was seen, lately, not to verify what is served (see pki.trust_status)."""
+        """Whether the published CA bundle recently did not verify what is served (see pki.trust_status)."""
         if self._pair is None:
             return False
         return read_status(self._status, self._pair.fingerprint, self._monotonic()) is False
 
 
 def server_context(pair: ServingPair, client_ca: str = "") -> ssl.SSLContext:
-    """Make a TLS 1.2+ context, demanding client certificates when ``client_ca`` names a PEM file.
+    """Make a TLS 1.2+ context that requires client certificates when ``client_ca`` names a PEM file.
 
-    Raises PairError. HTTP/2 is not offered on purpose: it would pin an API server's whole load to one worker.
+    Raises PairError. HTTP/2 is deliberately not offered: it would pin an API server's whole load to one worker.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,4 +1,4 @@
-"""Has a file changed? Polled, because inotify does not see what kubelet does to a mounted ConfigMap or Secret."""
+"""Detects changed files by polling: inotify does not report how the kubelet replaces a mounted ConfigMap or Secret."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Fingerprint = tuple[tuple[int, int, int, int] | None, ...]
 
 
 def fingerprint(paths: Iterable[str]) -> Fingerprint:
-    """Identity and age of what each path leads to, None for what is not there.
+    """Return inode, modification time and size of each path's file, None for a missing one.
 
-    ``stat`` follows links, so the swap of a mounted volume's ``..data`` shows as another inode.
+    ``stat`` follows links, so the swap of a mounted volume's ``..data`` results in another inode.
     """
     return tuple(_one(path) for path in paths)
 

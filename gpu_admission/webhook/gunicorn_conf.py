@@ -1,7 +1,7 @@
 """The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.webhook.gunicorn_conf``.
 
-Settings come from ``GPU_ADMISSION_*`` (see settings.py), all of them: a Secret or webhook configurations get their
-sidecar here too. What cannot be used is said in one line, and gunicorn ends with 2.
+All settings come from ``GPU_ADMISSION_*`` (see settings.py); a Secret or webhook configurations get their sidecar here
+too. A setting that cannot be used is reported in one line, and gunicorn exits with 2.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _settings() -> ServerSettings:
 
 
 def _load(settings: ServerSettings) -> tuple[AppState, dict[str, Any]]:
-    """Load everything, and return it with what gunicorn must be told; sidecars are started once gunicorn starts."""
+    """Load everything, and return it with gunicorn's options; sidecars are started once gunicorn starts."""
     sidecars: list[CertificateSidecar | PolicySidecar] = []
     keeper = watcher = None
     if certificate_sidecar.is_wanted(settings):
@@ -58,7 +58,7 @@ def _load(settings: ServerSettings) -> tuple[AppState, dict[str, Any]]:
 def _after(
     sidecars: Sequence[CertificateSidecar | PolicySidecar], service: AppState, on_starting: Callable[[Arbiter], None]
 ) -> Callable[[Arbiter], None]:
-    """Return the hook that has the workers find the first certificate and policies when they begin, all of them."""
+    """Return the hook that starts the sidecars, so that the workers begin with a certificate and policies."""
 
     def start(arbiter: Arbiter) -> None:
         for sidecar in sidecars:
@@ -75,5 +75,5 @@ wsgi_app = "gpu_admission.webhook.gunicorn_conf:application()"
 
 
 def application() -> Any:
-    """Give gunicorn the pages; the worker puts the reviews in front of them."""
+    """Return the pages for gunicorn; the worker handles reviews before them."""
     return _service.pages

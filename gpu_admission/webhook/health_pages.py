@@ -1,4 +1,4 @@
-"""Everything that is not a review: health, readiness, metrics, and a page that says what this is. Flask."""
+"""Everything that is not a review: health, readiness, metrics, and an index page. Flask."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ITEM = Markup("<li><code>{name}</code> loaded {when}</li>")
 def create_pages(policies: PolicyStore, readiness: Readiness, metrics: Metrics, *, health: bool, index: bool) -> Flask:
     """Make the Flask application. ``health`` adds /healthz, /readyz and /metrics; ``index`` adds /."""
     app = Flask(__name__, static_folder=None)
-    # A webhook that redirects can be used against the API server (CVE-2020-8561); both of these would.
+    # A webhook that redirects can be used against the API server (CVE-2020-8561); both of these would redirect.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     if health:

@@ -1,6 +1,6 @@
-"""Log lines to a file descriptor without ever waiting for whoever reads it.
+"""Writes log lines to a file descriptor without ever blocking.
 
-A reader that stops reading (a stuck log agent, a terminal on hold) fills the pipe; a blocking write would then stop
+A reader that stops reading (a stuck log agent, a paused terminal) fills the pipe; a blocking write would then stop
 the event loop, and with it every review. Lines wait in a bounded queue instead; what does not fit is dropped, counted,
 and reported once lines can be written again.
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 INTERVAL = 0.02
 """Seconds for which a worker gathers lines."""
 CAPACITY = 1 << 20
-"""Bytes of lines that wait for a reader, in each process."""
-LAST_WORDS = 1.0
-"""Seconds that a process which ends waits for a reader to take what is still queued."""
+"""Bytes of queued lines, in each process."""
+FINISH_TIMEOUT = 1.0
+"""Seconds that a process which ends waits until its queued lines are written."""
 # A write of at most PIPE_BUF bytes to a pipe is atomic (POSIX): the lines of several processes do not mix.
 BATCH = select.PIPE_BUF
 
 
 class LogWriter:
-    """A queue of lines for ``fd``. Thread-safe; after a fork the child starts with an empty queue of its own.
+    """A queue of lines for ``fd``. Thread-safe; after a fork the child starts with an empty queue.
 
-    ``notice(count)`` makes the line that reports dropped ones; ``dropped(count)`` is told of each at once.
+    ``notice(count)`` returns the line that reports dropped ones; ``dropped(count)`` is called at once for each.
     """
 
     def __init__(self, fd: int, notice: Callable[[int], str], capacity: int = CAPACITY) -> None:
@@ -50,7 +50,7 @@ class LogWriter:
     def _reset(self) -> None:
         self._lock = threading.RLock()
         self._lines: deque[bytes] = deque()
-        self._unsent = b""  # the rest of a batch of which only a part could be written
+        self._unsent = b""  # the rest of a partly written batch
         self._size = 0
         self._unreported = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,7 +64,7 @@ class LogWriter:
         self._timer, self._loop, self._loop_thread = None, loop, threading.get_ident()
 
     def write(self, line: str, *, urgent: bool = False) -> None:
-        """Queue one line (without its newline). Never waits and never raises for what the descriptor does."""
+        """Queue one line (without its newline). Never blocks, and raises nothing for errors of the descriptor."""
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
             if self._size + len(data) > self._capacity:
@@ -80,12 +80,12 @@ class LogWriter:
             self._timer = self._loop.call_later(INTERVAL, self._tick)
 
     def flush(self) -> bool:
-        """Write what can be written without waiting; tell whether the queue is empty."""
+        """Write what can be written without blocking; return whether the queue is empty."""
         with self._lock:
             return self._flush()
 
-    def finish(self, seconds: float = LAST_WORDS) -> None:
-        """Write what is queued, waiting for a reader for at most so long: this process is about to end."""
+    def finish(self, seconds: float = FINISH_TIMEOUT) -> None:
+        """Write what is queued, waiting for at most ``seconds``: this process is about to end."""
         end = time.monotonic() + seconds
         while not self.flush() and time.monotonic() < end:
             time.sleep(INTERVAL)
@@ -106,7 +106,7 @@ class LogWriter:
                     self._report()
         except BlockingIOError:
             return False
-        except OSError:  # nobody can ever read this, or the disk is full
+        except OSError:  # closed, or the disk is full
             count = len(self._lines) + self._unsent.count(b"\n")
             self._lines.clear()
             self._unsent, self._size = b"", 0
@@ -138,11 +138,10 @@ def _ignore(_: int) -> None: ...
 
 
 def nonblocking_sender(fd: int) -> Callable[[bytes], int]:
-    """Return a function that writes bytes to ``fd`` and raises BlockingIOError where it would have to wait.
+    """Return a function that writes bytes to ``fd`` and raises BlockingIOError instead of blocking.
 
-    Whether a descriptor blocks belongs to the open file, which other processes share: a pipe or terminal is opened
-    once more for us alone. Where that is forbidden (a container's pipe belongs to root), the open file itself is
-    made non-blocking.
+    The flag belongs to the open file, which other processes share: a pipe or terminal is opened again for this process.
+    Where that is forbidden (a container's pipe belongs to root), the open file itself is made non-blocking.
     """
     try:
         mode = os.fstat(fd).st_mode
@@ -158,4 +157,4 @@ def nonblocking_sender(fd: int) -> Callable[[bytes], int]:
             os.set_blocking(fd, False)
             own = fd
         return lambda data: os.write(own, data)
-    return lambda data: os.write(fd, data)  # a file: waits for no reader
+    return lambda data: os.write(fd, data)  # a regular file never blocks

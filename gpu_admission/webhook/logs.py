@@ -1,8 +1,8 @@
-"""One line a decision, as JSON or text: a constant message and fields, nothing of the object but its names.
+"""One line per decision, as JSON or text: a constant message and fields, of the object only its names.
 
-Lines go to standard error by way of ``log_writer``, which never waits for a reader.
-Whatever a client sent is escaped (no forged lines) and cut (no flooded disks). Exceptions are logged as type
-and places in the code, without their text: it may quote the object, and objects hold secrets.
+Lines are written to standard error by ``log_writer``, which never blocks.
+Text from clients is escaped (no forged lines) and cut (no flooded disks). Exceptions are logged as type
+and places in the code, without their text: it may quote the object, and objects contain secrets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NAME = "gpu_admission"
 STDERR = 2
 LONGEST = 256
-"""Characters of a value; in a line that is longer than SHORT as a whole."""
+"""Characters of a value, where the whole line is longer than SHORT."""
 SHORT = 512
 FRAMES = 12
 PLAIN = re.compile(r"[A-Za-z0-9._:/@,+\-]+")
@@ -70,7 +70,7 @@ class _Handler(logging.Handler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """Write what is queued, in the end: logging.shutdown calls this when the process exits."""
+        """Write what is queued: logging.shutdown calls this when the process exits."""
         self._writer.finish()
 
 
@@ -90,9 +90,9 @@ class Lines(logging.Formatter):
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Give an exception's type and the last places it passed through, innermost first; never its text.
+    """Return an exception's type and the last places it passed through, innermost first; never its text.
 
-    The import machinery is left out: it is many frames deep and says nothing of who imported what.
+    The import machinery is left out: its many frames do not show which module imported which.
     """
     frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith("<frozen ")]
     frames = frames[-FRAMES:]
@@ -106,7 +106,7 @@ def _json_line(when: float, level: str, message: str, fields: Mapping[str, Any])
 
 
 def _plain_json_line(when: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
-    """Write a line at a third of the cost where nothing in it needs to be escaped, nor to be cut: nearly always."""
+    """Write a line at a third of the cost where nothing in it has to be escaped or cut, as in nearly every one."""
     encoded = json_codec.write({"time": _stamp(when), "level": level.lower(), "message": message, **fields})
     if len(encoded) <= SHORT and encoded.isascii():
         return encoded.decode()
@@ -122,7 +122,7 @@ RENDERERS: Mapping[str, Render] = {"json": _json_line, "text": _text_line}
 
 
 def cut(value: Any) -> Any:
-    """Make a value short, and of a type that JSON knows."""
+    """Return a value shortened, and of a type of JSON."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST else value[:LONGEST] + "…"
     if isinstance(value, (bool, int, float)) or value is None:
@@ -153,7 +153,7 @@ def _second(when: int) -> str:
 class Decisions:
     """Writes the line of each review.
 
-    The same lines as ``Lines`` would write, without the logging machinery: that costs as much as deciding.
+    The same lines as of ``Lines``, without the logging machinery, which costs as much as a decision.
     """
 
     def __init__(self, style: str, level: str, writer: LogWriter) -> None:
@@ -169,7 +169,7 @@ class Decisions:
 
 
 class Throttle:
-    """Lets ``burst`` lines a second pass and counts the rest, so that a flood of requests is no flood of lines."""
+    """Admits ``burst`` lines a second and counts the rest, so that a flood of requests does not flood the log."""
 
     def __init__(self, burst: int = 10) -> None:
         self._burst = burst
@@ -178,7 +178,7 @@ class Throttle:
         self._held = 0
 
     def admit(self, now: float) -> int | None:
-        """None to keep quiet, else how many lines were kept quiet since the last one that passed."""
+        """Return None for a line to omit, else the number of lines omitted since the last one admitted."""
         second = int(now)
         if second != self._second:
             self._second, self._passed = second, 0
@@ -191,10 +191,10 @@ class Throttle:
 
 
 class ServerLogger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own lines through our handler; no access log, the decision line is one."""
+    """gunicorn's lines through our handler; without an access log, as each decision has a line."""
 
     def setup(self, cfg: Config) -> None:
-        """Take gunicorn's level and leave the handlers that ``setup`` installed."""
+        """Take gunicorn's level and keep the handlers that ``setup`` installed."""
         self.cfg = cfg
         self._access_log_enabled = False
         self.loglevel = self.LOG_LEVELS.get(cfg.loglevel.lower(), logging.INFO)

@@ -1,9 +1,9 @@
-"""Metrics that are right across worker processes, with labels that no client can make grow.
+"""Metrics summed over worker processes, with a bounded number of label values.
 
 prometheus_client's multiprocess mode keeps every process's numbers in memory-mapped files. They are named by
-the worker's *slot* (0, 1, …) instead of its process id, so a replaced worker goes on counting in its
-predecessor's file: nothing is lost and nothing piles up, however often workers come and go. Where there is no room
-for these files each process counts by itself, and says so.
+the worker's *slot* (0, 1, …) instead of its process ID, so a replacement continues in its
+predecessor's file: no counts are lost and no files accumulate. Where there is no room for these files each process
+counts by itself, and logs that.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 
 
 def _never_fails(method: Method[P]) -> Method[P]:
-    """Keep what goes wrong while counting away from what is counted."""
+    """Log errors of counting instead of raising them, so that no review fails."""
 
     def count(self: Metrics, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
@@ -70,9 +70,11 @@ class Metrics:
         else:
             metrics_memory.install(self._directory, lambda: self._slot)
         self._children: dict[tuple[object, ...], Counter] = {}
-        # Made with the first certificate: without labels it would be there at once, and 0 reads as expired.
+        # Made with the first certificate: without labels it would be exported at once, and 0 means expired.
         self._expiry: Gauge | None = None
-        self._make_counters()
+        counter = partial(Counter, registry=self._own_registry)
+        self._make_review_metrics(counter)
+        self._make_failure_counters(counter)
         self._make_gauges()
 
     @property
@@ -80,8 +82,7 @@ class Metrics:
         """Whether /metrics shows the sums over all processes, and not only the one that answers."""
         return self._directory is not None
 
-    def _make_counters(self) -> None:
-        counter = partial(Counter, registry=self._own_registry)
+    def _make_review_metrics(self, counter: Callable[..., Counter]) -> None:
         self._reviews = counter(
             "gpu_admission_reviews_total",
             "Admission reviews answered.",
@@ -98,6 +99,8 @@ class Metrics:
         self._refused = counter(
             "gpu_admission_requests_refused_total", "Requests that got no review, by status.", ("status",)
         )
+
+    def _make_failure_counters(self, counter: Callable[..., Counter]) -> None:
         self._policy_failures = counter(
             "gpu_admission_policy_load_failures_total", "Policy versions that were refused."
         )
@@ -105,7 +108,7 @@ class Metrics:
             "gpu_admission_certificate_load_failures_total", "Certificates that were refused."
         )
         self._lines_dropped = counter(
-            "gpu_admission_log_lines_dropped_total", "Log lines that were dropped because nobody read standard error."
+            "gpu_admission_log_lines_dropped_total", "Log lines dropped because standard error was not being read."
         )
 
     def _make_gauges(self) -> None:
@@ -118,7 +121,7 @@ class Metrics:
         )
         info = Gauge(
             "gpu_admission_build_info",
-            "Always 1; the labels say what runs.",
+            "Always 1; the labels are the versions of this server and of Python.",
             ("version", "python"),
             registry=self._own_registry,
             multiprocess_mode="max",
@@ -130,7 +133,7 @@ class Metrics:
         self._slot = str(slot)
 
     def leave_slot(self, slot: int) -> None:
-        """In the arbiter, when that slot's worker is gone: its gauges no longer count; its counts stay."""
+        """In the arbiter, when that slot's worker has ended: its gauges no longer count; its counts stay."""
         if self._directory is not None:
             metrics_memory.forget_gauges(self._directory, str(slot))
 
@@ -147,7 +150,7 @@ class Metrics:
 
     @_never_fails
     def review(self, endpoint: str, policy: str, record: ReviewRecord, seconds: float) -> None:
-        """Count one answered review. ``policy`` must be a loaded policy's name: it is a label as it stands."""
+        """Count one answered review. ``policy`` must be a loaded policy's name: it becomes a label."""
         key = (
             endpoint,
             policy,
@@ -204,7 +207,7 @@ class Metrics:
 
     @_never_fails
     def log_lines_dropped(self, count: int) -> None:
-        """Count log lines that nobody will ever read."""
+        """Count log lines that were dropped."""
         self._lines_dropped.inc(count)
 
     def render(self) -> bytes:

@@ -1,7 +1,7 @@
-"""Where the numbers of all processes lie: files mapped into memory, every page of which is there before it is used.
+"""The metrics of all processes: files mapped into memory, every page of which is reserved before it is used.
 
-prometheus_client makes its files sparse. On a full ``/dev/shm`` the kernel then answers the first use of a page with
-SIGBUS, which no program survives; here the space is reserved first, and an error is an OSError that can be handled.
+prometheus_client makes its files sparse. On a full ``/dev/shm`` the first use of a page then ends the process by
+SIGBUS; here the space is reserved first, and an error is an OSError that can be handled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILE = 16 * 1024
 """Bytes of a new file; it is doubled when a process has more time series than fit."""
 KINDS = ("counter", "histogram", "gauge_livemin", "gauge_max")
 ROOM = 64 * 1024
-"""Bytes that must be free in a directory that other small files are put into."""
+"""Bytes that must be free in a directory for other small files."""
 
 
 class ReservedDict(MmapedDict):
@@ -58,45 +58,48 @@ def reserve(path: str, size: int) -> None:
 
 
 def install(directory: str, slot: Callable[[], str]) -> None:
-    """Have prometheus_client keep its numbers in files of ``directory``, named by what ``slot`` returns."""
+    """Let prometheus_client keep its numbers in files of ``directory``, named by what ``slot`` returns."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     values.MmapedDict = ReservedDict  # type: ignore[attr-defined]
     values.ValueClass = values.MultiProcessValue(slot)  # type: ignore[no-untyped-call]
 
 
 def uninstall() -> None:
-    """Have it keep its numbers in each process's own memory."""
+    """Let it keep its numbers in each process's own memory."""
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     values.ValueClass = values.MutexValue
 
 
 def make_directory(slots: int) -> tuple[str | None, str]:
-    """Make a directory with files for so many processes; return it and which places had no room, in words.
+    """Make a directory with files for so many processes; return it, and the places without room as text.
 
-    None where no place has: shared memory is tried first, because no disk can stall a count there, then where
-    temporary files are put.
+    None where no place has room: shared memory is tried first, because no disk can stall a count there, then the
+    directory of temporary files.
     """
-    refused = []
+    refused: list[str] = []
     for place in _places():
         try:
-            directory = tempfile.mkdtemp(prefix="gpu-admission-metrics-", dir=place)
+            return _reserved_directory(place, slots), "; ".join(refused)
         except OSError as error:
             refused.append(f"{place}: {error.strerror}")
-            continue
-        try:
-            for kind in KINDS:
-                for slot in ("arbiter", *map(str, range(slots))):
-                    reserve(os.path.join(directory, f"{kind}_{slot}.db"), FILE)
-        except OSError as error:
-            refused.append(f"{place}: {error.strerror}")
-            remove_directory(directory)
-        else:
-            return directory, "; ".join(refused)
     return None, "; ".join(refused)
 
 
+def _reserved_directory(place: str, slots: int) -> str:
+    """Make a directory with its files in a place; raises OSError, and leaves nothing then."""
+    directory = tempfile.mkdtemp(prefix="gpu-admission-metrics-", dir=place)
+    try:
+        for kind in KINDS:
+            for slot in ("arbiter", *map(str, range(slots))):
+                reserve(os.path.join(directory, f"{kind}_{slot}.db"), FILE)
+    except OSError:
+        remove_directory(directory)
+        raise
+    return directory
+
+
 def forget_gauges(directory: str, slot: str) -> None:
-    """Empty the file of a dead process's gauges. Its space stays reserved: its successor may find none otherwise."""
+    """Empty the file of an ended process's gauges. Its space stays reserved for the next process."""
     try:
         fd = os.open(os.path.join(directory, f"gauge_livemin_{slot}.db"), os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
@@ -123,7 +126,7 @@ def _places() -> Iterator[str]:
 
 
 def memory_directory(room: int = ROOM, files: int = 1) -> str | None:
-    """Return a directory in memory with room for small files, so that no disk can stall them; None without one."""
+    """Return a directory in memory with room for small files, which no disk can stall; None without one."""
     with contextlib.ExitStack() as stack:
         try:
             for _ in range(files):

@@ -1,7 +1,7 @@
 """GPUPolicy objects as sources of a PolicyStore: read from the directory that the policy sidecar keeps.
 
-The first by name comes first. No object is required but one of which some version is in force elsewhere: without that
-this replica would let pass what the others refuse. A new object that cannot be used makes no replica unready.
+The first by name comes first. Only an object of which a version is active in other replicas is required: without it
+this replica would allow what the others refuse. A new object that cannot be used does not make a replica unready.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from .file_watch import Fingerprint
 
-# What judges where the cluster has no policy: nobody. It has no name, which no policy can have.
-NOBODY = Policy("", {"match": {"namespaces": ["."]}})  # no namespace has that name
+# The policy of a cluster without policies. No other policy has an empty name, and no namespace is called ".".
+MATCHES_NOTHING = Policy("", {"match": {"namespaces": ["."]}})
 
 
 class ObjectSources:
@@ -41,7 +41,7 @@ class ObjectSources:
         return [entry.name for entry in self._index.entries or ()]
 
     def mark(self, source: str) -> Fingerprint:
-        """Tell the identity and age of an object's file."""
+        """Return the fingerprint of an object's file."""
         return fingerprint((object_files.path_of(self._directory, source),))
 
     def load(self, source: str) -> Policy:
@@ -54,15 +54,15 @@ class ObjectSources:
             raise loader.PolicyError(f"GPUPolicy {source}: {error}") from None
 
     def required(self) -> Sequence[str]:
-        """Name the objects of which a version was in force."""
+        """Name the objects of which a version was active."""
         return [entry.name for entry in self._index.entries or () if entry.was_active]
 
     def vacant(self) -> Policy | None:
-        """Return the policy that judges nothing, once the cluster's policies are known."""
-        return None if self._index.entries is None else NOBODY
+        """Return the policy that matches nothing, once the cluster's policies have been listed."""
+        return None if self._index.entries is None else MATCHES_NOTHING
 
     def unready(self) -> str | None:
-        """Return why the objects are not known yet, None where they are (a check of `server.readiness`)."""
+        """Return why the objects are not listed yet, None where they are (a check of `server.readiness`)."""
         if self._index.entries is not None:
             return None
         return f"GPUPolicy objects are not listed yet{': ' if self._index.problem else ''}{self._index.problem}"

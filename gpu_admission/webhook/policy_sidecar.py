@@ -1,8 +1,8 @@
-"""The policy sidecar beside the server: where policies are GPUPolicy objects of the cluster.
+"""The policy sidecar of the server: where policies are GPUPolicy objects of the cluster.
 
-It is a program of its own, ``PROGRAM``, as the certificate sidecar is: neither the forking server nor a worker ever
-loads the Kubernetes client or holds a watch. What it sees it leaves in a directory (`policyfile.object_files`), and the
-arbiter and every worker load that as they load files.
+It is a separate program, ``PROGRAM``, as the certificate sidecar is: neither the forking server nor a worker ever
+loads the Kubernetes client or has a watch. It writes the objects to a directory (`policyfile.object_files`), and the
+arbiter and every worker load them from there.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from gpu_admission.webhook.server.settings import ServerSettings
 
 PROGRAM = "gpu_admission.commands.policy_sidecar"
-FIRST_POLICIES = 15.0  # seconds to wait for them, so that workers inherit them; later they come while we are not ready
+FIRST_POLICIES = 15.0  # seconds to wait for them, so that workers inherit them; then the server starts, not ready
 
 
 def is_wanted(settings: ServerSettings) -> bool:
-    """Tell whether these settings need a sidecar."""
+    """Return whether these settings need a sidecar."""
     return settings.policy_source == "crd"
 
 
@@ -41,8 +41,8 @@ class PolicySidecar(Sidecar):
         self.settings = replace(settings, policy_directory=self._directory)
 
     def begin(self) -> None:
-        """Start the sidecar, and wait for a while until it has listed the objects, or says why it cannot."""
-        # What checks them is loaded before the fork, so that the workers share it.
+        """Start the sidecar, and wait for a while until it has listed the objects or reported an error."""
+        # The schema is loaded before the fork, so that the workers share its memory.
         from gpu_admission.policyfile import schema  # noqa: F401, PLC0415
 
         self._start(self._has_begun, FIRST_POLICIES)

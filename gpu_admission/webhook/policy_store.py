@@ -23,10 +23,10 @@ if TYPE_CHECKING:
         """Where policies come from."""
 
         def look(self) -> Sequence[str]:
-            """Name the sources that there are now, the default policy's first."""
+            """List the present sources, the default policy's first."""
 
         def mark(self, source: str) -> Fingerprint:
-            """Tell what changes when a source does."""
+            """Return a value that changes when a source does."""
 
         def load(self, source: str) -> Policy:
             """Load a source; raises PolicyError."""
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
             """Name the sources without which the server is not ready."""
 
         def vacant(self) -> Policy | None:
-            """Return what judges while no policy is there; None where that is a reason not to judge."""
+            """Return the default policy while there is none; None where the server then must not answer."""
 
     Loaded = Callable[[str, float], None]
     Failed = Callable[[str, str], None]
 
 
-RETRY = 10  # looks after which a source that was refused is tried again, though it looks the same
+RETRY = 10  # refreshes after which a refused source is tried again although it has not changed
 
 
 def _ignore(*_: object) -> None: ...
@@ -55,26 +55,26 @@ class FileSources:
         self.load = load
 
     def look(self) -> Sequence[str]:
-        """Name them, as they were given."""
+        """Return them in the order given."""
         return self._sources
 
     def mark(self, source: str) -> Fingerprint:
-        """Tell the file's identity and age; that of a shipped policy's name never changes."""
+        """Return the file's fingerprint; that of a shipped policy's name never changes."""
         return fingerprint((source,))
 
     required = look
 
     def vacant(self) -> None:
-        """Judge nothing without a policy."""
+        """Return None: without a policy no review is answered."""
 
 
 class PolicyStore:
-    """Policies by name, the first source's first; ``refresh`` takes over what changed and keeps what got worse.
+    """Policies by name, the first source's first; ``refresh`` loads what changed, and keeps the old version on failure.
 
-    What was refused is tried again now and then: a file may become readable, or another policy give up its name,
-    and nothing shows in the file itself.
+    Refused sources are tried again every `RETRY` refreshes: a file may become readable, or another policy's name free,
+    without a change of the file itself.
 
-    ``loaded(name, unix_seconds)``, ``failed(source, message)`` and ``removed(name)`` are told of every change.
+    ``loaded(name, unix_seconds)``, ``failed(source, message)`` and ``removed(name)`` are called for every change.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class PolicyStore:
 
     @property
     def default(self) -> Policy | None:
-        """The first policy, None while it has never loaded; what judges without a policy where that may be."""
+        """The first policy, None while it has never loaded; the sources' vacant policy where there is one."""
         return self._default
 
     @property
@@ -125,7 +125,7 @@ class PolicyStore:
         return self.default if name is None else self._current.get(name)
 
     def refresh(self) -> bool:
-        """Load every source that changed since it was last looked at; True when a policy was replaced."""
+        """Load every source that changed since the last refresh; True when a policy was replaced."""
         changed = False
         self._looks += 1
         retrying = self._looks % RETRY == 0
@@ -133,7 +133,7 @@ class PolicyStore:
         if listed != self._sources:
             changed = self._arrange(listed)
         for source in self._sources:
-            # Taken before the file is read: a write in between shows at the next look.
+            # Taken before the file is read: a write in between is found by the next refresh.
             mark = self._origin.mark(source)
             if self._seen.get(source) != mark or (retrying and source in self._refused):
                 self._seen[source] = mark
@@ -142,7 +142,7 @@ class PolicyStore:
         return changed
 
     def _choose_default(self) -> Policy | None:
-        """Return the first policy, as every review asks for it. Where some may be missing, none if one is required."""
+        """Return the first policy. Where the sources have a vacant policy: that without any, None if one is missing."""
         vacant = self._origin.vacant()
         if vacant is None:
             return self._by_source.get(self._sources[0]) if self._sources else None
@@ -151,10 +151,10 @@ class PolicyStore:
     def _take(self, source: str) -> bool:
         try:
             policy = self._origin.load(source)
-            self._refuse_namesake(source, policy)
+            self._check_name_is_free(source, policy)
         except PolicyError as error:
             return self._refuse(source, str(error))
-        except Exception as error:  # noqa: BLE001 - a loader's own bug must not take the old policy down
+        except Exception as error:  # noqa: BLE001 - a bug of the loader must not remove the old policy
             return self._refuse(source, f"the loader failed: {type(error).__name__}")
         self._refused.pop(source, None)
         self._by_source[source] = policy
@@ -164,17 +164,17 @@ class PolicyStore:
         return True
 
     def _arrange(self, sources: tuple[str, ...]) -> bool:
-        """Take over which sources there are, and forget the policies of those that are gone; True where any is."""
-        gone = [source for source in self._sources if source not in sources]
+        """Replace the list of sources, and remove the policies of those no longer in it; True where any was."""
+        missing = [source for source in self._sources if source not in sources]
         self._sources = sources
-        lost = [self._by_source.pop(source) for source in gone if source in self._by_source]
-        for source in gone:
+        removed = [self._by_source.pop(source) for source in missing if source in self._by_source]
+        for source in missing:
             self._seen.pop(source, None)
             self._refused.pop(source, None)
         self._order()
-        for policy in lost:
+        for policy in removed:
             self._removed(policy.name)
-        return bool(lost)
+        return bool(removed)
 
     def _order(self) -> None:
         ordered = (self._by_source[known] for known in self._sources if known in self._by_source)
@@ -188,7 +188,7 @@ class PolicyStore:
             self._failed(source, message)
         return False
 
-    def _refuse_namesake(self, source: str, policy: Policy) -> None:
+    def _check_name_is_free(self, source: str, policy: Policy) -> None:
         for other, known in self._by_source.items():
             if other != source and known.name == policy.name:
                 raise PolicyError(f"{source}: {other} already has a policy named {policy.name!r}")

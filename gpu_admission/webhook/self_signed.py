@@ -1,4 +1,4 @@
-"""The embedded default: a CA and serving certificate of the server's own, kept in a directory and renewed there."""
+"""The embedded default: the server's own CA and serving certificate, kept in a directory and renewed there."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from typing import TYPE_CHECKING
 from gpu_admission.pki.authority import is_valid
 from gpu_admission.pki.directory_store import DirectoryStore, ensure
 from gpu_admission.pki.rotation import RotationPlan
-from gpu_admission.pki.rotator import Event, Rotator
+from gpu_admission.pki.rotator import Rotator
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
+from gpu_admission.pki.trust_status import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from gpu_admission.pki.directory_store import Serving
 
-INTERVAL = 60.0  # seconds between looks at whether something is due
-WHILE_INVALID = 5.0  # the same while what is served is not valid by the clock: that was set, or has just been put right
+INTERVAL = 60.0  # seconds between checks whether something is due
+WHILE_INVALID = 5.0  # the same while what is served is not valid by the clock, which may just have been set
 
 
 class SelfSignedCertificate:
     """Makes the certificate at the start and renews it before it expires. Used in the arbiter only.
 
-    ``san`` are further DNS names and IP addresses beside those of the service and of this machine. When it looks next
-    is a matter of ``monotonic`` seconds: the clock may be set at any time.
+    ``san`` are further DNS names and IP addresses beside those of the service and of this machine. The interval is
+    measured in ``monotonic`` seconds: the clock may be set at any time.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class SelfSignedCertificate:
         self._looked = monotonic()
 
     def maintain(self, now: float) -> list[Event]:
-        """Do what is due at ``now`` (Unix seconds), once a minute; the workers see new files as they see any others."""
+        """Do what is due at ``now`` (Unix seconds), once a minute; the workers reload new files as any others."""
         at = datetime.fromtimestamp(now, UTC)
         leaf = self._rotator.leaf
         interval = INTERVAL if leaf is not None and is_valid(leaf, at) else WHILE_INVALID
@@ -61,12 +62,12 @@ class SelfSignedCertificate:
         self._looked = self._monotonic()
         try:
             return self._rotator.reconcile(at)
-        except Exception as error:  # noqa: BLE001 - the arbiter must outlive whatever this is
+        except Exception as error:  # noqa: BLE001 - the arbiter must not end
             return [Event(f"unexpected {type(error).__name__} while maintaining the certificate", failed=True)]
 
 
 def state_directory(environ: Mapping[str, str]) -> str:
-    """Where the certificate lies when nobody says (XDG Base Directory Specification: state)."""
+    """Return the default directory of the certificate (XDG Base Directory Specification: state)."""
     own = environ.get("GPU_ADMISSION_STATE", "")
     if own:
         return own

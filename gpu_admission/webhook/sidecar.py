@@ -1,7 +1,7 @@
 """Programs that run beside the server: one for certificates, one for policies, each with a directory in memory.
 
-They are programs of their own and no forks: what they import costs the workers no memory, and the arbiter, which has to
-fork, has no thread.
+They are separate programs, not forks: what they import costs the workers no memory, and the arbiter, which has to fork,
+has no thread.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from typing import Self
 
 LONGEST_PAUSE = 60.0  # seconds between two starts of a process that keeps crashing
-SETTLED = 60.0  # seconds after which a crash is a new one
+SETTLED = 60.0  # seconds after which a crash counts as a first one
 STOP_TIMEOUT = 5.0  # seconds to end by itself after SIGTERM
 
 
 class SupervisedProcess:
-    """Runs a command for as long as the server lives; a crash is answered by a start, later each time.
+    """Runs a command as long as the server runs, and restarts it after a crash, with increasing pauses.
 
-    The process has to notice by itself when the arbiter is killed, and is given its ID: the last arguments of the
-    command are ``--parent PID``.
+    The process has to detect by itself that the arbiter was killed: the last arguments of the command are
+    ``--parent PID``.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -39,7 +39,7 @@ class SupervisedProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it runs. gunicorn reaps every child of the arbiter, so how one ended is not known here."""
+        """Whether it runs. gunicorn reaps every child of the arbiter, so the exit status is not available here."""
         return self._process is not None and self._process.poll() is None
 
     def watch(self, now: float) -> bool:
@@ -53,13 +53,13 @@ class SupervisedProcess:
         if now < self._next:
             return False
         # The listening sockets are inheritable, for gunicorn's own sake: Popen closes them in the child.
-        command = [*self._command, "--parent", str(os.getpid())]  # who that is, only now: gunicorn may have forked
+        command = [*self._command, "--parent", str(os.getpid())]  # not earlier: gunicorn may have forked
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
         self._started = now
         return True
 
     def stop(self) -> None:
-        """End it, for good and whatever it does."""
+        """End it for good, by SIGKILL if necessary."""
         process, self._process, self._next = self._process, None, float("inf")
         if process is None or process.poll() is not None:
             return
@@ -72,9 +72,9 @@ class SupervisedProcess:
 
 
 class Sidecar:
-    """A supervised ``process`` and its directory, which holds what it publishes.
+    """A supervised ``process`` and the directory of the files that it writes.
 
-    The process that made it closes it: workers are forks, and leave it alone.
+    Only the process that made it closes it; in workers, which are forks, ``close`` does nothing.
     """
 
     process: SupervisedProcess

@@ -152,8 +152,8 @@ class TestStages:
 def in_tree(tmp_path, capsys):
     """Write the values of in-tree policies as a user does; returns its path."""
 
-    def write(*words):
-        assert main(["manifests", "--in-tree", "--values", *words]) == 0
+    def write(*arguments):
+        assert main(["manifests", "--in-tree", "--values", *arguments]) == 0
         path = tmp_path / "in-tree.yaml"
         path.write_text(capsys.readouterr().out)
         return path
@@ -206,9 +206,9 @@ class TestPoliciesAsObjects:
 
     @pytest.mark.parametrize("every_pod", [False, True])
     def test_definition_webhooks_and_rights(self, every_pod, capsys):
-        words = ["--every-pod"] if every_pod else []
+        arguments = ["--every-pod"] if every_pod else []
         assert main(["manifests", "--policy-source", "crd", "--name", "x-gpu-admission", "--service",
-                     "x-gpu-admission", "--namespace", "gpus", "--secret", "x-gpu-admission-tls", *words]) == 0  # fmt: skip
+                     "x-gpu-admission", "--namespace", "gpus", "--secret", "x-gpu-admission-tls", *arguments]) == 0  # fmt: skip
         wanted = list(fast_yaml.load_all(capsys.readouterr().out))
         value = f"policies.source=crd,policies.everyPod={str(every_pod).lower()}"
         found = template("--set", value, release="x", namespace="gpus")

@@ -7,7 +7,8 @@ import pytest
 from gpu_admission.cluster.secret_store import SecretStore
 from gpu_admission.pki.authority import fingerprint
 from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, StoreError
-from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.rotation import RotationPlan, RotationStep
+from gpu_admission.pki.rotation_steps import perform
 from gpu_admission.pki.rotator import Rotator
 from gpu_admission.pki.subject_alt_names import serving_names
 

@@ -21,9 +21,9 @@ WARNED = pod("warned", spec(securityContext={"privileged": True}))
 def run(config, capsys):  # noqa: F811
     def run(*argv):
         code = main(["audit", "--kubeconfig", config, *argv])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        return code, output.out, output.err
 
     return run
 

@@ -14,7 +14,8 @@ from gpu_admission.commands import certs
 from gpu_admission.pki.authority import certificate_pem, create_authority
 from gpu_admission.pki.bundle import parse_bundle, verifies
 from gpu_admission.pki.directory_store import DirectoryStore
-from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.rotation import RotationPlan, RotationStep
+from gpu_admission.pki.rotation_steps import perform
 from gpu_admission.pki.serving_pair import load_pair
 from gpu_admission.pki.subject_alt_names import names_of, serving_names
 
@@ -30,10 +31,10 @@ class Shell:
         self.pauses = []
         self.pause = self.pauses.append
 
-    def __call__(self, *words):
+    def __call__(self, *arguments):
         parser = argparse.ArgumentParser(prog="gpu-admission")
         certs.add_parser(parser.add_subparsers())
-        args = parser.parse_args(["certs", *map(str, words)])
+        args = parser.parse_args(["certs", *map(str, arguments)])
         code = certs.run(args, clock=lambda: self.at, connect=lambda context: self.api, pause=self.pause)
         out, err = self.capsys.readouterr()
         assert "PRIVATE" not in out + err
@@ -260,7 +261,7 @@ def test_force_replaces_what_is_not_ours(shell, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "text"),
+    ("arguments", "code", "text"),
     [
         (["issue", "--dir", "D", "--days", "0"], 2, "must be 1 to 365"),
         (["issue", "--dir", "D", "--days", "366"], 2, "must be 1 to 365"),
@@ -277,16 +278,16 @@ def test_force_replaces_what_is_not_ours(shell, tmp_path):
         (["issue", "--dir", "D/file/x"], 1, "not a directory|file exists"),
     ],
 )
-def test_mistakes_are_one_line(shell, tmp_path, words, code, text):
+def test_mistakes_are_one_line(shell, tmp_path, arguments, code, text):
     (tmp_path / "file").write_text("")
-    words = [word.replace("D", str(tmp_path)) if word.startswith("D") else word for word in words]
-    got, out, err = shell(*words)
+    arguments = [word.replace("D", str(tmp_path)) if word.startswith("D") else word for word in arguments]
+    got, out, err = shell(*arguments)
     assert (got, out) == (code, "")
     assert any(part in err for part in text.split("|"))
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         [],
         ["issue"],
@@ -296,9 +297,9 @@ def test_mistakes_are_one_line(shell, tmp_path, words, code, text):
         ["rotate", "--dir", "x", "--days", "y"],
     ],
 )
-def test_what_the_parser_refuses(shell, words):
+def test_what_the_parser_refuses(shell, arguments):
     with pytest.raises(SystemExit) as caught:
-        shell(*words)
+        shell(*arguments)
     assert caught.value.code == 2
 
 

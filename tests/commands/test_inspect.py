@@ -112,14 +112,14 @@ def denied(*paths):
 
 
 @pytest.mark.parametrize(
-    ("fault", "left", "named"),
+    ("fault", "remaining", "named"),
     [
         (denied("/api/v1/pods"), 3, "who holds the GPUs is not known"),
         (denied("/apis/resource.k8s.io/v1/resourceclaims"), 3, "who holds devices by claims is not known"),
         (denied("/apis/resource.k8s.io/v1/resourceslices"), 0, "what dynamic resource allocation offers is not known"),
     ],
 )
-def test_what_may_not_be_listed_is_named_once_and_the_rest_is_there(inspect, fault, left, named):
+def test_what_may_not_be_listed_is_named_once_and_the_rest_is_there(inspect, fault, remaining, named):
     api = serving(DRA)
     api.always.append(fault)
     code, out, err = inspect(api, "-f", "json")
@@ -127,7 +127,7 @@ def test_what_may_not_be_listed_is_named_once_and_the_rest_is_there(inspect, fau
     assert len(err.splitlines()) == 1
     assert named in err
     data = json.loads(out)
-    assert len(data["nodes"]) == left
+    assert len(data["nodes"]) == remaining
     assert len(data["incomplete"]) == 1
 
 
@@ -142,10 +142,10 @@ def test_without_nodes_there_is_nothing_to_show(inspect):
 def on_page(number, answer, path="/api/v1/pods"):
     seen = []
 
-    def fault(asked, _):
-        if asked != path:
+    def fault(requested, _):
+        if requested != path:
             return None
-        seen.append(asked)
+        seen.append(requested)
         return answer if len(seen) == number + 1 else None
 
     return fault

@@ -33,7 +33,7 @@ def test_help_calls_it_as_it_was_called(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("arguments", "offered"),
     [
         ([], [*sorted(COMMANDS), NO_FILES]),
         (["au"], ["audit", NO_FILES]),
@@ -53,8 +53,8 @@ def test_help_calls_it_as_it_was_called(capsys):
         (["review", ""], [FILES]),
     ],
 )
-def test_what_is_offered(words, offered):
-    assert completions(words) == offered
+def test_what_is_offered(arguments, offered):
+    assert completions(arguments) == offered
 
 
 def test_contexts_come_from_the_kubeconfig(tmp_path, monkeypatch):
@@ -99,8 +99,8 @@ def test_namespaces_and_nodes_come_from_the_cluster(cluster, config):
 
 
 def test_the_cluster_and_the_user_are_those_of_the_line(cluster, config):
-    words = ["--as", "alice", "--as-group=dev", "--context", "here"]
-    assert completions(["inspect", "--kubeconfig", config, *words, "cpu"]) == ["cpu-1", NO_FILES]
+    arguments = ["--as", "alice", "--as-group=dev", "--context", "here"]
+    assert completions(["inspect", "--kubeconfig", config, *arguments, "cpu"]) == ["cpu-1", NO_FILES]
     assert cluster.headers[-1]["Impersonate-User"] == "alice"
     assert cluster.headers[-1]["Impersonate-Group"] == "dev"
     assert completions(["inspect", "--kubeconfig", config, "--context", "nowhere", "cpu"]) == [NO_FILES]
@@ -118,11 +118,11 @@ def odd(body):
         odd({"items": [7], "metadata": {}}), odd({"items": [{"metadata": {"name": 7}}], "metadata": {}}), odd("x"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("words", [["audit", "-n"], ["inspect"]])
-def test_what_goes_wrong_is_silent_and_soon_over(cluster, config, fault, words, monkeypatch, capfd):
+@pytest.mark.parametrize("arguments", [["audit", "-n"], ["inspect"]])
+def test_what_goes_wrong_is_silent_and_soon_over(cluster, config, fault, arguments, monkeypatch, capfd):
     monkeypatch.setattr(cluster_names, "SECONDS", 0.3)
     cluster.always = [fault]
-    assert completions([*words[:1], "--kubeconfig", config, *words[1:], ""]) == [NO_FILES]
+    assert completions([*arguments[:1], "--kubeconfig", config, *arguments[1:], ""]) == [NO_FILES]
     assert capfd.readouterr() == ("", "")
 
 
@@ -182,7 +182,7 @@ def script(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("arguments", "offered"),
     [
         (("inspect", "gpu"), {"gpu-1", "gpu-2"}),
         (("inspect", "gpu-1", "gpu"), {"gpu-2"}),
@@ -190,9 +190,9 @@ def script(capsys):
         (("audit", "--context", "h"), {"here"}),
     ],
 )
-def test_shells_offer_the_same(environ, script, words, offered):
-    assert shells.completed(script("bash"), "gpu-admission", *words, env=environ) == offered
-    assert shells.completed_by_fish(script("fish"), "gpu-admission", *words, env=environ) == offered
+def test_shells_offer_the_same(environ, script, arguments, offered):
+    assert shells.completed(script("bash"), "gpu-admission", *arguments, env=environ) == offered
+    assert shells.completed_by_fish(script("fish"), "gpu-admission", *arguments, env=environ) == offered
 
 
 def test_zsh_offers_the_same(environ, script, tmp_path):

@@ -16,10 +16,10 @@ IN_TREE = {
 
 @pytest.fixture
 def manifests(capsys):
-    def say(*words):
-        code = main(["manifests", *map(str, words)])
-        said = capsys.readouterr()
-        return code, list(fast_yaml.load_all(said.out)), said.err
+    def say(*arguments):
+        code = main(["manifests", *map(str, arguments)])
+        output = capsys.readouterr()
+        return code, list(fast_yaml.load_all(output.out)), output.err
 
     return say
 
@@ -50,8 +50,8 @@ def test_with_cert_manager_it_asks_for_no_secret_and_only_reads(manifests):
 def test_a_server_outside_of_the_cluster(manifests, url):
     code, objects, _ = manifests("--url", url, "--only", "webhooks", "--fail-open")
     assert code == 0
-    asked = [hook["clientConfig"]["url"] for each in objects for hook in each["webhooks"]]
-    assert set(asked) == {f"{url.rstrip('/')}/mutate", f"{url.rstrip('/')}/validate"}
+    requested = [hook["clientConfig"]["url"] for each in objects for hook in each["webhooks"]]
+    assert set(requested) == {f"{url.rstrip('/')}/mutate", f"{url.rstrip('/')}/validate"}
 
 
 def test_the_route_is_the_policys_own_name(manifests, tmp_path):
@@ -64,7 +64,7 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "output"),
     [
         (["-p", "nosuch"], "there is no shipped policy 'nosuch'"),
         (["-p", "/no/such.yaml"], "/no/such.yaml: there is no such policy file"),
@@ -102,10 +102,10 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
         (["--values", "-p", "/no/such.yaml"], "/no/such.yaml: there is no such policy file"),
     ],
 )
-def test_mistakes_are_one_line_and_2(manifests, words, said):
-    code, objects, err = manifests(*words)
+def test_mistakes_are_one_line_and_2(manifests, arguments, output):
+    code, objects, err = manifests(*arguments)
     assert (code, objects) == (2, [])
-    assert err.startswith(f"gpu-admission manifests: {said}")
+    assert err.startswith(f"gpu-admission manifests: {output}")
     assert err.count("\n") == 1
 
 
@@ -200,14 +200,14 @@ class TestPoliciesAsObjects:
         assert [len(part) for part in parts.values()] == [1, 2, 9]
 
     def test_every_pod(self, manifests):
-        words = ("--policy-source", "crd", "--only", "webhooks")
+        arguments = ("--policy-source", "crd", "--only", "webhooks")
         for more, sent in (((), False), (("--every-pod",), True)):
-            mutating = manifests(*words, *more)[1][0]
+            mutating = manifests(*arguments, *more)[1][0]
             names = [each["name"] for each in mutating["webhooks"][0]["matchConditions"]]
             assert ("touches-a-gpu" not in names) == sent
 
     @pytest.mark.parametrize(
-        ("words", "sentence"),
+        ("arguments", "sentence"),
         [
             (("--policy-source", "crd", "-p", "mig"), "--policy cannot be combined with --policy-source crd: the webhooks"),
             (("--policy-source", "crd", "--values"), "--values cannot be combined with --policy-source crd: set the chart"),
@@ -217,8 +217,8 @@ class TestPoliciesAsObjects:
             (("--only", "crd"), "--only crd needs --policy-source crd"),
         ],
     )  # fmt: skip
-    def test_what_does_not_go_together(self, manifests, words, sentence):
-        code, _, error = manifests(*words)
+    def test_what_does_not_go_together(self, manifests, arguments, sentence):
+        code, _, error = manifests(*arguments)
         assert code == 2
         assert sentence in error
         assert error.count("\n") == 1

@@ -50,8 +50,8 @@ def environ(api, tmp_path):
 @pytest.fixture
 def start(tmp_path, environ):
     with contextlib.ExitStack() as stack:
-        yield lambda *words, **more: stack.enter_context(
-            Served(tmp_path, "--policy-source", "crd", "--http", *words, env=environ, **more)
+        yield lambda *arguments, **more: stack.enter_context(
+            Served(tmp_path, "--policy-source", "crd", "--http", *arguments, env=environ, **more)
         )
 
 
@@ -76,8 +76,8 @@ def test_what_is_not_allowed_is_in_the_log_and_in_readiness_until_it_is(start, a
     fault = lambda path, _: status(403, "gpupolicies is forbidden") if path == PATH else None  # noqa: E731
     api.always = [fault]
     server = start(wait=False)
-    words = b"GPUPolicy objects are not listed yet: " + PATH.encode() + b": RBAC does not allow to read it"
-    until(lambda: words in server.get("/readyz", health=True)[2], 40, server)
+    arguments = b"GPUPolicy objects are not listed yet: " + PATH.encode() + b": RBAC does not allow to read it"
+    until(lambda: arguments in server.get("/readyz", health=True)[2], 40, server)
     assert b"grant list and watch on gpupolicies.gpu-admission.io" in server.get("/readyz", health=True)[2]
     assert server.post()[0] == 503
     assert server.log.count("policy watch failed") == 1
@@ -119,15 +119,15 @@ def test_started_by_gunicorn(environ, api, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         (("--policy-source", "crd", "-p", "default"), "policy cannot be combined with policy-source crd"),
         (("--policy-source", "etcd"), "policy-source: 'etcd' is neither files nor crd"),
         (("--mode", "enforced"), "mode: 'enforced' is not enforce, warn or audit"),
     ],
 )
-def test_what_cannot_be_used_is_one_line(words, sentence):
-    done = run("serve", *words)
+def test_what_cannot_be_used_is_one_line(arguments, sentence):
+    done = run("serve", *arguments)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1

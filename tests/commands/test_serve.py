@@ -20,8 +20,8 @@ from webhook_server import Clients, pair, review, until
 
 from gpu_admission.commands import cert_sidecar
 from gpu_admission.commands.parent_watch import ParentWatch
-from gpu_admission.pki.rotator import Event
 from gpu_admission.pki.rotator import run as run_maintainer
+from gpu_admission.pki.trust_status import Event
 from gpu_admission.webhook.sidecar import SupervisedProcess
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def start(tmp_path):
     with contextlib.ExitStack() as stack:
-        yield lambda *words, **more: stack.enter_context(Served(tmp_path, *words, **more))
+        yield lambda *arguments, **more: stack.enter_context(Served(tmp_path, *arguments, **more))
 
 
 class TestTheEmbeddedDefault:
@@ -47,8 +47,8 @@ class TestTheEmbeddedDefault:
 
     def test_state_directory_and_names(self, start, tmp_path):
         state = tmp_path / "own"
-        words = ("--service", "gate", "--namespace", "infra", "--san", "gate.example.com", "--san", "127.0.0.2")
-        server = start(*words, env={"GPU_ADMISSION_STATE": str(state)}, ca=state / "ca.crt")
+        arguments = ("--service", "gate", "--namespace", "infra", "--san", "gate.example.com", "--san", "127.0.0.2")
+        server = start(*arguments, env={"GPU_ADMISSION_STATE": str(state)}, ca=state / "ca.crt")
         for name in ("gate.infra.svc", "gate.example.com", "127.0.0.2", "localhost"):
             with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
                 server.context().wrap_socket(sock, server_hostname=name).close()
@@ -73,9 +73,9 @@ def test_rotation_under_new_connections_fails_no_handshake(start, tmp_path):
     server = start("--self-signed", state, ca=state / "ca.crt")
     with Handshakes(server) as clients:
         clients.wait(20)
-        for words in ([], ["--ca"], []):
+        for arguments in ([], ["--ca"], []):
             before = (state / "tls.crt").read_text()
-            done = run("certs", "rotate", *words, "--dir", state)
+            done = run("certs", "rotate", *arguments, "--dir", state)
             assert done.returncode == 0, done.stderr
             assert (state / "tls.crt").read_text() != before
             until(lambda: only_serves(server, state), 15, server)
@@ -123,7 +123,7 @@ class Handshakes(Clients):
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("arguments", "output"),
         [
             (["--bind", "nowhere"], "bind: 'nowhere' is not HOST:PORT"),
             (["--bind", "192.0.2.1:8443"], "bind: 192.0.2.1:8443: "),
@@ -139,11 +139,11 @@ class TestRefusals:
             (["--lame-duck", "nan"], "lame-duck: must be a finite number, got nan"),
         ],
     )  # fmt: skip
-    def test_of_settings(self, words, said):
-        done = run("serve", *words)
+    def test_of_settings(self, arguments, output):
+        done = run("serve", *arguments)
         assert done.returncode == 2
         assert done.stderr.startswith("gpu-admission serve: ")
-        assert said in done.stderr
+        assert output in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
     def test_of_a_busy_port(self, tmp_path):
@@ -192,7 +192,7 @@ class TestRefusals:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "output"),
     [
         ({"SECRET": "no-namespace"}, "gpu-admission: secret: 'no-namespace' is not NAMESPACE/NAME"),
         (
@@ -203,14 +203,14 @@ class TestRefusals:
         ({"HTTP": "1", "POLICY": "/no/such/policy.yaml"}, "nothing to serve"),
     ],
 )
-def test_gunicorns_own_command_refuses_in_one_line_too(settings, said):
+def test_gunicorns_own_command_refuses_in_one_line_too(settings, output):
     given = {f"GPU_ADMISSION_{name}": value for name, value in settings.items()}
     done = subprocess.run(
         UnderGunicorn.COMMAND,
         env=environment(**given), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert said in done.stderr + done.stdout
+    assert output in done.stderr + done.stdout
 
 
 def test_a_server_that_cannot_begin_leaves_nothing_in_memory():
@@ -322,8 +322,8 @@ class TestTheKeeper:
         path = cluster.add_webhooks(
             "ValidatingWebhookConfiguration", "gpu-admission", [base64.b64encode(Path(other).read_bytes()).decode()]
         )
-        words = ("--tls-cert", cert, "--tls-key", key, "--webhook-configuration", "gpu-admission")
-        server = start(*words, env=cluster.env, wait=False)
+        arguments = ("--tls-cert", cert, "--tls-key", key, "--webhook-configuration", "gpu-admission")
+        server = start(*arguments, env=cluster.env, wait=False)
         reasons = until(lambda: "not verify" in server.get("/readyz", health=True)[2].decode(), 30, server)
         assert reasons
         assert ("PUT", path) not in cluster.requests  # what is not ours is only looked at
@@ -334,8 +334,8 @@ class TestTheKeeper:
 
     def test_an_own_directory_is_published_too(self, with_secret, start, tmp_path):
         state = tmp_path / "state"
-        words = ("--self-signed", state, "--webhook-configuration", "gpu-admission")
-        server = start(*words, env=with_secret.env, ca=state / "ca.crt")
+        arguments = ("--self-signed", state, "--webhook-configuration", "gpu-admission")
+        server = start(*arguments, env=with_secret.env, ca=state / "ca.crt")
 
         expected = base64.b64encode((state / "ca.crt").read_bytes()).decode()
         until(lambda: self.bundle(with_secret) == [expected] * 2, 20, server)
@@ -369,10 +369,10 @@ class TestTheKeeper:
     def test_says_what_is_wrong_and_ends(self, tmp_path, capfd, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-        words = ["--parent", str(os.getppid()), "--directory", str(tmp_path), "--service", "s", "--namespace", "n"]
+        arguments = ["--parent", str(os.getppid()), "--directory", str(tmp_path), "--service", "s", "--namespace", "n"]
         before = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
         try:
-            assert cert_sidecar.main([*words, "--secret", "a/b"]) == 1
+            assert cert_sidecar.main([*arguments, "--secret", "a/b"]) == 1
         finally:
             for sig, handler in before.items():
                 signal.signal(sig, handler)
@@ -395,13 +395,13 @@ class TestAChild:
 
     def test_one_that_does_not_listen_is_killed(self, monkeypatch, tmp_path):
         monkeypatch.setattr("gpu_admission.webhook.sidecar.STOP_TIMEOUT", 0.2)
-        said = tmp_path / "said"
+        output = tmp_path / "said"
         code = (
-            f"import signal,time; signal.signal(15, signal.SIG_IGN); open({str(said)!r}, 'w').close(); time.sleep(60)"
+            f"import signal,time; signal.signal(15, signal.SIG_IGN); open({str(output)!r}, 'w').close(); time.sleep(60)"
         )
         child = SupervisedProcess([sys.executable, "-c", code])
         child.watch(0.0)
-        until(said.exists, 10)
+        until(output.exists, 10)
         child.stop()
         assert not child.running
         assert not child.watch(1e9)  # for good

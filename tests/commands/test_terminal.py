@@ -60,8 +60,8 @@ def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut_off(audit, column
     lines = ANSI.sub("", text).split("\r\n")
     table = lines[: next(number for number, line in enumerate(lines) if line.startswith("What to write"))]
     assert max(map(cell_len, table)) <= columns
-    words = re.sub(r"\W", "", "".join(table))
-    assert re.sub(r"\W", "", "x" * 60) in words or columns < 200
+    arguments = re.sub(r"\W", "", "".join(table))
+    assert re.sub(r"\W", "", "x" * 60) in arguments or columns < 200
     assert "…" not in text
 
 
@@ -75,13 +75,13 @@ def test_a_pipe_gets_plain_text_and_the_terminal_nothing(audit):
 def test_inspect_on_a_terminal(filled, config):  # noqa: F811
     filled.serve("", "v1", "nodes", "Node", namespaced=False, objects=GPUSHARE["nodes"])
     filled.lists[PODS][:] = GPUSHARE["pods"]
-    words = ("inspect", "--kubeconfig", config)
-    code, text, _ = terminals.run(*words)
+    arguments = ("inspect", "--kubeconfig", config)
+    code, text, _ = terminals.run(*arguments)
     assert code == 0
     assert "cn-1" in text
     assert "\x1b" in text
-    assert not COLOUR.search(terminals.run(*words, env={"NO_COLOR": "1"})[1])
-    assert "\x1b" not in terminals.run(*words, terminal=("stderr",))[2]
+    assert not COLOUR.search(terminals.run(*arguments, env={"NO_COLOR": "1"})[1])
+    assert "\x1b" not in terminals.run(*arguments, terminal=("stderr",))[2]
 
 
 def printed(show, *args, width=160):

@@ -31,7 +31,7 @@ class Balancer:
         self.close()
 
     def close(self):
-        """Be gone: whoever connects from now on is refused, and what is open breaks."""
+        """Stop: new connections are refused, and open ones break."""
         if self._stop.is_set():
             return
         self._stop.set()

@@ -238,8 +238,8 @@ contexts: [{{name: t, context: {{cluster: t, user: u}}}}]
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        asked = urllib.request.Request(url, headers={"Authorization": "Bearer admin-token"})
-        with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=2, context=context) as answer:
+        requested = urllib.request.Request(url, headers={"Authorization": "Bearer admin-token"})
+        with contextlib.suppress(OSError), urllib.request.urlopen(requested, timeout=2, context=context) as answer:
             return answer.status == 200
         return False
 

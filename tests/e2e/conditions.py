@@ -1,4 +1,4 @@
-"""The matchConditions of many policies, asked of a real API server all at once and without a webhook.
+"""The matchConditions of many policies, evaluated by a real API server all at once and without a webhook.
 
 One ValidatingAdmissionPolicy evaluates them on the same objects and by the same CEL as a webhook's conditions would
 be, and answers by warnings: a dry run of a pod tells which policies it would be shown to.
@@ -14,7 +14,7 @@ ROOT = f"/apis/{GROUP}"
 MARK = re.compile(r"brings-(\d+)")
 
 
-class Asked:
+class EvaluatedConditions:
     """The conditions of policies, registered."""
 
     def __init__(self, api, policies):

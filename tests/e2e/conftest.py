@@ -58,7 +58,7 @@ def namespace(api):
 
 @pytest.fixture(scope="session")
 def server(cluster, tmp_path_factory):
-    """Our webhook server, called by nobody yet."""
+    """Our webhook server, not registered yet."""
     made = Server(tmp_path_factory.mktemp("webhook"))
     try:
         made.start()

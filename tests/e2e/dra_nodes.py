@@ -66,7 +66,7 @@ def card(minor, memory=80 * GI, shares="disabled"):
 
 
 def amd_card(index, memory=192 * GI):
-    """A whole card of AMD's driver, which nobody shares."""
+    """A whole card of AMD's driver, which is not shared."""
     return {
         "name": f"gpu-{index}-{128 + index}",
         "attributes": {
@@ -119,7 +119,7 @@ def intel_card(index, memory=48 * GI):
 
 
 def hami_card(minor, memory=80 * GI):
-    """A card of HAMi's driver: memory in bytes, cores in percent, all of both where nothing is asked."""
+    """A card of HAMi's driver: memory in bytes, cores in percent, all of both where nothing is requested."""
     cores = {"default": "100", "validRange": {"min": "0", "max": "100", "step": "1"}}
     bytes_ = {"default": str(memory), "validRange": {"min": "1Mi", "max": str(memory), "step": "1Mi"}}
     return {

@@ -1,4 +1,4 @@
-"""In-tree policies on a real API server, and what the engine says of the same pods with the same rules."""
+"""In-tree policies on a real API server, compared with the engine's findings for the same pods and rules."""
 
 import copy
 import re
@@ -82,7 +82,7 @@ class InTree:
 
 
 def bad_for(action):
-    """A pod of which an in-tree policy of an action says something, whatever the backend."""
+    """A pod for which an in-tree policy of an action has a finding under every backend."""
     container = {"name": "c", "image": "i"}
     if action == "deny":
         container["env"] = [PROBE]

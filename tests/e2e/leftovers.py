@@ -1,4 +1,4 @@
-"""The cluster as it was before a file of tests: what the file made and nobody took away goes when it ends.
+"""The cluster as it was before a file of tests: what a file made and did not delete is deleted when it ends.
 
 All files of a run share one cluster, in any order. A custom definition that one of them leaves is a kind that the next
 audit finds; a Deployment in a namespace that no controller removes gets its pods from the controllers that a later file
@@ -52,7 +52,7 @@ def objects(api):
 
 
 def restore(api, before):
-    """Take away what is there now and was not before; namespaces and definitions last, and until they are gone."""
+    """Delete what is new; namespaces and definitions last, waiting until they are deleted."""
     extra = objects(api) - before
     extra = {path for path in extra if not _is_the_controllers(path)}
     spaces = {path for path in extra if path.startswith(f"{NAMESPACES}/") and path.count("/") == 4}
@@ -61,8 +61,8 @@ def restore(api, before):
     for path in sorted(spaces):
         _delete(api, path)
         api.request("PUT", f"{path}/finalize", {**api.get(path).object, "spec": {"finalizers": []}})
-    gone = [path for path in extra if path in spaces or path.startswith(DEFINITIONS)]
-    settled(lambda: all(api.get(path).status == 404 for path in gone))
+    removed = [path for path in extra if path in spaces or path.startswith(DEFINITIONS)]
+    settled(lambda: all(api.get(path).status == 404 for path in removed))
 
 
 def _delete(api, path):

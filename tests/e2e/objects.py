@@ -14,7 +14,7 @@ from gpu_admission.registration.custom_kinds import plural
 
 @contextlib.contextmanager
 def space(api, name):
-    """A namespace, and its end: nothing can be made in it any more, and its pods are gone."""
+    """A namespace that is deleted at the end, with its pods."""
     made = api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, None)
     assert made.status == 201, made
     try:
@@ -24,13 +24,13 @@ def space(api, name):
 
 
 def vacate(api, path):
-    """Delete a namespace, for nobody may make its pods anew, and then them.
+    """Delete a namespace, so that its pods are not created again, and then the pods.
 
     All else is for the controllers, in their own time; where none run it stays, and so does the namespace.
     """
     for what in (path, f"{path}/pods"):
-        gone = api.delete(what, gracePeriodSeconds=0)
-        assert gone.status == 200, gone
+        removed = api.delete(what, gracePeriodSeconds=0)
+        assert removed.status == 200, removed
     for held in api.get(f"{path}/pods").object["items"]:
         freed = api.patch(f"{path}/pods/{held['metadata']['name']}", {"metadata": {"finalizers": None}})
         assert freed.status in {200, 404}, freed

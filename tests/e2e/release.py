@@ -54,25 +54,25 @@ class Release:
             script.chmod(script.stat().st_mode | stat.S_IXUSR)
             self._rendered = ["--post-renderer", script]
 
-    def helm(self, *words, **options):
-        return helm(*words, "--namespace", NAMESPACE, env=self._env, **options)
+    def helm(self, *arguments, **options):
+        return helm(*arguments, "--namespace", NAMESPACE, env=self._env, **options)
 
     def upgrade(self, *values):
         """Install or upgrade, with these values and nothing that was set before."""
-        words = ("--install", "--create-namespace", "--reset-values", *self._rendered, *values)
-        return self.helm("upgrade", RELEASE, CHART, *words)
+        arguments = ("--install", "--create-namespace", "--reset-values", *self._rendered, *values)
+        return self.helm("upgrade", RELEASE, CHART, *arguments)
 
     def rollback(self, revision):
         return self.helm("rollback", RELEASE, revision)
 
-    def uninstall(self, *words):
-        return self.helm("uninstall", RELEASE, *words)
+    def uninstall(self, *arguments):
+        return self.helm("uninstall", RELEASE, *arguments)
 
     def forget_test(self):
-        """Delete what ``helm test`` made: Helm keeps a test that failed for whoever looks into it, whatever comes."""
+        """Delete what ``helm test`` made: Helm keeps a failed test for inspection."""
         for namespace in (NAMESPACE, "default"):
-            words = ("delete", "pods,serviceaccounts,roles,rolebindings", "-n", namespace, "--ignore-not-found")
-            self.cluster.kubectl(*words, "--field-selector", f"metadata.name={NAME}-test")
+            arguments = ("delete", "pods,serviceaccounts,roles,rolebindings", "-n", namespace, "--ignore-not-found")
+            self.cluster.kubectl(*arguments, "--field-selector", f"metadata.name={NAME}-test")
 
     def get(self, what):
         found = self.cluster.api.get(PATHS[what])
@@ -118,9 +118,9 @@ class Node:
         folder.mkdir()
         self._count += 1
         own = ("--bind=", "--health-bind=", "--lame-duck=")
-        words = [arg for arg in self.release.args()[1:] if not arg.startswith(own)]
-        words = [arg.replace("/etc/gpu-admission/", f"{self._folder}/policy/") for arg in words]
-        replica = Served(folder, *words, "--lame-duck", "2", env=self._env)
+        arguments = [arg for arg in self.release.args()[1:] if not arg.startswith(own)]
+        arguments = [arg.replace("/etc/gpu-admission/", f"{self._folder}/policy/") for arg in arguments]
+        replica = Served(folder, *arguments, "--lame-duck", "2", env=self._env)
         self.replicas.append(replica)
         return replica
 
@@ -134,7 +134,7 @@ class Node:
             self.start()
             self.replicas.remove(old)
             self.balance()
-            time.sleep(1)  # as preStop: the endpoints are told before the process
+            time.sleep(1)  # as preStop: the endpoints are updated before the process ends
             assert old.stop(seconds=40) == 0
 
     def stop(self):

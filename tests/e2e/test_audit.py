@@ -1,4 +1,4 @@
-"""gpu-admission audit on a real API server: what it says is what the webhook then does."""
+"""gpu-admission audit on a real API server: its report agrees with the webhook's decisions."""
 
 import json
 import os
@@ -45,8 +45,8 @@ def audit(cluster, plugin):
         root = str(Path(__file__).parents[2])
         environ = dict(os.environ) | {"PATH": f"{plugin}:{assets}:{os.environ['PATH']}", "PYTHONPATH": root}
         environ.pop("KUBECONFIG", None)
-        words = ["kubectl", "gpu-admission", "audit", *argv, "--kubeconfig", str(config)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environ)
+        arguments = ["kubectl", "gpu-admission", "audit", *argv, "--kubeconfig", str(config)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False, env=environ)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
@@ -107,10 +107,10 @@ def test_what_is_said_of_a_pod_is_what_the_webhook_does_to_it(api, server, audit
         wanted.append(one)
     made = [one for one in wanted if api.create(one, namespace).status == 201]
     assert len(made) > 50
-    said = found(audit("-n", namespace, "-f", "json", "--fail-on", "never"))
+    output = found(audit("-n", namespace, "-f", "json", "--fail-on", "never"))
     with server.registered(api):
         for one in made:
-            expected = said.get(("Pod", one["metadata"]["name"]), {})
+            expected = output.get(("Pod", one["metadata"]["name"]), {})
             again = {**one, "metadata": {**one["metadata"], "name": f"{one['metadata']['name']}-x"}}
             reply = api.create(again, namespace, dryRun="All")
             denied = set(RULE.findall(reply.message)) if reply.refused else set()
@@ -119,23 +119,23 @@ def test_what_is_said_of_a_pod_is_what_the_webhook_does_to_it(api, server, audit
                 assert {rule for text in reply.warnings for rule in RULE.findall(text)[:1]} == expected.get(
                     "warn", set()
                 )
-    assert {consequence for each in said.values() for consequence in each} >= {"deny", "repair", "warn"}
+    assert {consequence for each in output.values() for consequence in each} >= {"deny", "repair", "warn"}
 
 
 def test_what_is_said_of_a_deployment_is_what_the_webhook_says_of_it(api, server, audit, namespace):
     wanted = [deployment(f"d{number}", *containers, **spec) for number, (containers, spec) in enumerate(BODIES)]
     made = [one for one in wanted if api.create(one, namespace).status == 201]
-    said = found(audit("-n", namespace, "-f", "json", "--fail-on", "never"))
+    output = found(audit("-n", namespace, "-f", "json", "--fail-on", "never"))
     with server.registered(api):
         for one in made:
-            expected = said.get(("Deployment", one["metadata"]["name"]), {})
+            expected = output.get(("Deployment", one["metadata"]["name"]), {})
             again = {**one, "metadata": {"name": f"{one['metadata']['name']}-x"}}
             reply = api.create(again, namespace, dryRun="All")
-            heard = {rule for text in (reply.message, *reply.warnings) for rule in RULE.findall(text)[:1]}
+            received = {rule for text in (reply.message, *reply.warnings) for rule in RULE.findall(text)[:1]}
             assert reply.refused == ("deny" in expected), (one, reply)
-            assert heard >= expected.get("deny", set()) | expected.get("warn", set()), (one, reply)
+            assert received >= expected.get("deny", set()) | expected.get("warn", set()), (one, reply)
             # Of what its pods are repaired of it may hear nothing: a toleration is no concern of an author's.
-            assert heard <= {rule for rules in expected.values() for rule in rules}, (one, reply)
+            assert received <= {rule for rules in expected.values() for rule in rules}, (one, reply)
 
 
 @pytest.fixture
@@ -275,8 +275,8 @@ class TestDeployed:
 
     def test_its_arguments_are_the_commands(self):
         job = fast_yaml.load((FOLDER / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-        words = job["containers"][0]["args"]
-        options = complete_parser().parse_args(words)
+        arguments = job["containers"][0]["args"]
+        options = complete_parser().parse_args(arguments)
         assert (options.command, options.all_namespaces, options.apply, options.fail_on) == (
             "audit",
             True,
@@ -318,8 +318,8 @@ def test_kubectl_completes(cluster, plugin, api):
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         environ["PATH"] = f"{plugin}:{os.environ['KUBEBUILDER_ASSETS']}:{os.environ['PATH']}"
-        words = ["kubectl", "__complete", "gpu-admission", "audit", "-n", "compl"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True, env=environ)
+        arguments = ["kubectl", "__complete", "gpu-admission", "audit", "-n", "compl"]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True, env=environ)
         assert done.stdout.splitlines() == ["complete-me", ":4"]
 
 
@@ -350,8 +350,8 @@ def test_a_policy_of_the_cluster_agrees_with_it(cluster, plugin, tmp_path):
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         environ["PATH"] = f"{plugin}:{os.environ['KUBEBUILDER_ASSETS']}:{os.environ['PATH']}"
-        words = ["kubectl", "gpu-admission", "policy", *argv]
-        return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environ)
+        arguments = ["kubectl", "gpu-admission", "policy", *argv]
+        return subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False, env=environ)
 
     try:
         made = policy("init", "--name", "research")

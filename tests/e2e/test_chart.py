@@ -161,22 +161,22 @@ def test_upgrade_and_rollback_under_load_lose_no_pod(running, api, namespace):
 
 
 def test_uninstalling_blocks_nobody(running, api, namespace):
-    """The replicas are gone as soon as the Deployment is, which is before Helm deletes unknown kinds."""
+    """The replicas end with the Deployment, which is before Helm deletes unknown kinds."""
     release, made = running
-    gone = threading.Event()
+    removed = threading.Event()
 
     def kill():
         until(lambda: release.get("deployment") is None or release.get("service") is None, 60)
         for replica in made.replicas:
             replica.process.kill()
-        gone.set()
+        removed.set()
 
     watching = threading.Thread(target=kill, daemon=True)
     with Creation(api, namespace) as creation:
         creation.wait(50)
         watching.start()
         release.uninstall()
-        assert gone.wait(60)
+        assert removed.wait(60)
         creation.wait(50)
     refused = [message for message in creation.failed if message != "it was not repaired"]
     print(f"{creation.made} made, {len(refused)} refused")

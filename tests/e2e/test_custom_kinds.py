@@ -8,7 +8,7 @@ from gpu_admission.workloads import kinds
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("webhook")]
 
 GPU = "nvidia.com/gpu"
-# A kind of the table, and one that nobody registered.
+# A kind of the table, and one that is not registered.
 KNOWN, UNKNOWN = ("kubeflow.org", "PyTorchJob"), ("example.com", "Train")
 
 

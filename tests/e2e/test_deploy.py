@@ -168,8 +168,8 @@ def test_parts_agree(built, overlay):
 
 
 def test_the_policy_that_is_mounted_is_the_default(built):
-    said = fast_yaml.load(one(built["self-signed"], "ConfigMap")["data"]["policy.yaml"])
-    assert said == fast_yaml.load(Path(ROOT, "policies", "default.yaml").read_text())
+    output = fast_yaml.load(one(built["self-signed"], "ConfigMap")["data"]["policy.yaml"])
+    assert output == fast_yaml.load(Path(ROOT, "policies", "default.yaml").read_text())
     assert (
         os.path.basename(
             next(

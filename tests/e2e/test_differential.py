@@ -1,4 +1,4 @@
-"""Conditions and rules on a real API server, both ways: whoever a rule speaks of is shown to it, and nobody else.
+"""Conditions and rules on a real API server, both ways: exactly the pods with findings are sent.
 
 ``CONDITIONS_PODS`` and ``CONDITIONS_SEEDS`` request more pods, and others; ``CONDITIONS_FOLDER`` names a folder of
 manifests whose pods are compared too.
@@ -13,7 +13,7 @@ import hostile_pods
 import pytest
 import touching
 from e2e import folder_pods
-from e2e.conditions import Asked
+from e2e.conditions import EvaluatedConditions
 
 from gpu_admission.rules import gpu_markers
 
@@ -25,11 +25,11 @@ PARALLEL = 4
 
 
 @pytest.fixture(scope="module")
-def asked(api):
+def conditions(api):
     for name in (*sorted(gpu_markers.NVIDIA_RUNTIME_CLASSES), "gvisor"):
         made = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": name}
         assert api.create(made, None).status in {201, 409}
-    with Asked(api, touching.POLICIES) as running:
+    with EvaluatedConditions(api, touching.POLICIES) as running:
         yield running
 
 
@@ -52,8 +52,8 @@ def _differences(obj, old, called, judges, subresource):
         anything, must = judge.says(obj, old, subresource)
         if must and name not in called:
             yield name, "held back from", sorted(must)
-        heard = anything or judge.names_a_gpu(obj) or touching.wider(obj)
-        if name in called and not (heard or (old and _had_a_mark(old, judge))):
+        received = anything or judge.names_a_gpu(obj) or touching.wider(obj)
+        if name in called and not (received or (old and _had_a_mark(old, judge))):
             yield name, "sent for nothing"
 
 
@@ -62,8 +62,8 @@ def _had_a_mark(old, judge):
     return bool(judge.names_a_gpu(old) or judge.says(old)[0] or touching.wider(old))
 
 
-def compared(api, asked, judges, pods):
-    """Where conditions and rules differ on new pods, how many were judged, and for how many somebody was called."""
+def compared(api, conditions, judges, pods):
+    """Where conditions and rules differ on new pods, how many were judged, and for how many a webhook was called."""
     found, judged, called_for = [], 0, 0
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         answers = pool.map(lambda obj: api.create(obj, dryRun="All"), pods)
@@ -71,26 +71,26 @@ def compared(api, asked, judges, pods):
             if answer.status != 201:  # the API server refuses it by itself, in its own words
                 continue
             judged += 1
-            called = set(asked.of(answer))
+            called = set(conditions.of(answer))
             called_for += "every-rule" in called
             found += disagreements(answer.object, None, called, judges)
     return found, judged, called_for
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_new_pods(api, asked, judges, seed):
+def test_new_pods(api, conditions, judges, seed):
     rng = random.Random(seed)
     pods = [hostile_pods.named(hostile_pods.pod(rng)) for _ in range(COUNT)]
-    found, judged, called_for = compared(api, asked, judges, pods)
+    found, judged, called_for = compared(api, conditions, judges, pods)
     assert not found, "\n".join(found)
     assert judged > COUNT / 2
     assert judged / 10 < called_for < judged
 
 
 @pytest.mark.skipif("CONDITIONS_FOLDER" not in os.environ, reason="CONDITIONS_FOLDER names no folder of manifests")
-def test_pods_of_a_folder(api, asked, judges):
+def test_pods_of_a_folder(api, conditions, judges):
     pods = [hostile_pods.named(pod) for _, pod in folder_pods.pods(os.environ["CONDITIONS_FOLDER"])]
-    found, judged, _ = compared(api, asked, judges, pods)
+    found, judged, _ = compared(api, conditions, judges, pods)
     assert not found, "\n".join(found)
     assert judged > 0
 
@@ -106,7 +106,7 @@ def changes(rng):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_updates(api, asked, judges, namespace, seed):
+def test_updates(api, conditions, judges, namespace, seed):
     rng = random.Random(seed)
     found, judged = [], 0
     while judged < COUNT / 4:
@@ -126,7 +126,7 @@ def test_updates(api, asked, judges, namespace, seed):
             if updated.status != 200:
                 continue
             judged += 1
-            called = set(asked.of(updated))
+            called = set(conditions.of(updated))
             found += disagreements(updated.object, answer.object, called, judges, subresource)
         api.delete(path, gracePeriodSeconds=0)
     assert not found, "\n".join(found)

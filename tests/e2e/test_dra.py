@@ -1,4 +1,4 @@
-"""Translated pods on a real scheduler: devices are allocated as was asked, and what does not fit waits."""
+"""Translated pods on a real scheduler: devices are allocated as requested, and pods that do not fit wait."""
 
 import contextlib
 import io
@@ -67,19 +67,19 @@ def node(scheduling, namespace):
 
 @pytest.fixture
 def given(scheduling, namespace, tmp_path):
-    """What translates pods, creates them one after the other and tells which devices each is given.
+    """Translates pods, creates them one after the other and returns the devices of each.
 
     ``fits`` tells of each whether it is expected to be placed: the next one comes when that is settled.
     """
 
     def create(*limits, fits, policy=None, sources=(), made=pod, options=()):
         pods = [made(f"p{number}", namespace, limit) for number, limit in enumerate(limits)]
-        words = ["--to", "dra", *options, *[word for source in sources for word in ("--from", source)]]
+        arguments = ["--to", "dra", *options, *[word for source in sources for word in ("--from", source)]]
         if policy is not None:
             path = tmp_path / "policy.yaml"
             path.write_text(json.dumps(file_of({"name": "dra", **policy})))
-            words += ["-p", str(path)]
-        documents = translate(tmp_path, pods, words)
+            arguments += ["-p", str(path)]
+        documents = translate(tmp_path, pods, arguments)
         expected = iter(fits)
         for one in sorted(documents, key=lambda each: each["kind"] == "Pod"):
             answer = scheduling.api.create(one, namespace, fieldValidation="Strict")
@@ -112,12 +112,12 @@ def file_of(backend):
     }
 
 
-def translate(folder, documents, words):
+def translate(folder, documents, arguments):
     """The documents that the command prints for these: pods and what their claims are made from."""
     path = folder / "pods.yaml"
     path.write_text(yaml.safe_dump_all(documents))
     with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), write_through=True)) as out:
-        assert main(["translate", *words, str(path)]) == 0
+        assert main(["translate", *arguments, str(path)]) == 0
     return list(fast_yaml.load_all(out.buffer.getvalue()))
 
 
@@ -127,8 +127,8 @@ def settle(cluster, namespace, name, *, fits, seconds=60):
     while time.monotonic() < deadline and not cluster.ended():
         found = cluster.api.get(f"/api/v1/namespaces/{namespace}/pods/{name}").object
         conditions = found["status"].get("conditions", ()) if "spec" in found else ()
-        told = [one.get("message", "") for one in conditions if one["type"] == "PodScheduled"]
-        tried = any(NO_NODE.search(message) for message in told)
+        events = [one.get("message", "") for one in conditions if one["type"] == "PodScheduled"]
+        tried = any(NO_NODE.search(message) for message in events)
         if found.get("spec", {}).get("nodeName") or (tried and not fits):
             return
         time.sleep(0.1)
@@ -215,8 +215,8 @@ def test_two_requests_share_a_card_where_nothing_keeps_them_apart(scheduling, no
 def test_mig_devices_are_chosen_by_profile_and_draw_on_one_card(node, given):
     node(*partitioned(0, PROFILES))
     half, engines = {"nvidia.com/mig-3g.40gb": 1}, {"nvidia.com/mig-1g.10gb.me": 1}
-    asked = [half, engines, {COUNT: "1"}, half]
-    taken = given(*asked, fits=(True, True, False, False), sources=("mig", "portable"))
+    requested = [half, engines, {COUNT: "1"}, half]
+    taken = given(*requested, fits=(True, True, False, False), sources=("mig", "portable"))
     names = [name.rpartition("-")[0] for each in taken for name, _ in each]
     assert names == ["gpu-0-mig-3g-40gb", "gpu-0-mig-1g-10gb-me"]
 
@@ -229,16 +229,18 @@ def test_a_mig_name_that_a_class_stands_for_needs_no_translation(node, given):
 
 def test_hamis_driver_is_asked_for_memory_and_cores(node, given):
     node([hami_card(0)], driver=HAMI)
-    asked = {MEM: "30Gi", CORE: "60"}
-    taken = given(asked, asked, {MEM: "30Gi", CORE: "40"}, fits=(True, False, True), policy={"deviceClass": HAMI})
+    requested = {MEM: "30Gi", CORE: "60"}
+    taken = given(
+        requested, requested, {MEM: "30Gi", CORE: "40"}, fits=(True, False, True), policy={"deviceClass": HAMI}
+    )
     assert [len(each) for each in taken] == [1, 0, 1], "the second would take 120 percent of the cores"
     assert taken[0][0][1] == {"memory": "30Gi", "cores": "60"}
 
 
 def test_hamis_driver_has_claims_share_a_card_until_its_memory_is_used(node, given):
     node([hami_card(0), hami_card(1, memory=24 * GI)], driver=HAMI)
-    asked = {MEM: "30Gi", CORE: "30"}
-    taken = given(asked, asked, asked, fits=(True, True, False), policy={"deviceClass": HAMI})
+    requested = {MEM: "30Gi", CORE: "30"}
+    taken = given(requested, requested, requested, fits=(True, True, False), policy={"deviceClass": HAMI})
     assert [[name for name, _ in each] for each in taken] == [["hami-gpu-0"], ["hami-gpu-0"], []]
 
 
@@ -251,8 +253,8 @@ def test_hamis_driver_gives_a_whole_card_to_one(node, given):
 
 def test_shares_of_two_cards_of_hamis_are_of_two_cards(node, given):
     node([hami_card(0), hami_card(1)], driver=HAMI)
-    asked = {MEM: "30Gi", COUNT: "2"}
-    taken = given(asked, fits=(True,), policy={"deviceClass": HAMI})
+    requested = {MEM: "30Gi", COUNT: "2"}
+    taken = given(requested, fits=(True,), policy={"deviceClass": HAMI})
     assert [name for name, _ in taken[0]] == ["hami-gpu-0", "hami-gpu-1"]
 
 
@@ -264,7 +266,7 @@ AMD_POLICY, INTEL_POLICY = {"deviceClass": AMD}, {"driver": "intel"}
     ([intel_card(0, 24 * GI), intel_card(1, 128 * GI)], INTEL, INTEL_POLICY),
 ], ids=["AMD", "Intel"])  # fmt: skip
 def test_cards_that_are_not_shared_are_given_whole_if_they_have_the_memory(node, given, cards, driver, policy):
-    """The scheduler compares what the driver publishes, in its own unit, with what is asked."""
+    """The scheduler compares what the driver publishes, in its own unit, with the request."""
     node(cards, driver=driver)
     taken = given({MEM: "100Gi"}, {MEM: "100Gi"}, {MEM: "8Gi"}, fits=(True, False, True), policy=policy)
     assert taken == [[(cards[1]["name"], None)], [], [(cards[0]["name"], None)]]

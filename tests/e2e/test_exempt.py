@@ -70,7 +70,7 @@ def spaces(api):
 
 @pytest.fixture(scope="class")
 def asked(api, spaces, tmp_path_factory):
-    """(policy, ask): ask creates a GPU pod and tells which endpoints were called."""
+    """(policy, ask): ask creates a GPU pod and returns which endpoints were called."""
     policy = Policy("p", {"exempt": {"users": list(USERS), "namespaces": ["gpu-*", "one-?", "exactly"]}})
     with Recorder(tmp_path_factory.mktemp("recorder")) as recorder:
         made = webhook_configurations.configurations(policy, options("exempting", recorder.url, recorder.ca))
@@ -143,7 +143,7 @@ LAST = Policy("last", {"exempt": {"users": ["bob"], "namespaces": ["exactly", "e
     ids=lambda policies: "-".join(policy.name for policy in policies),
 )  # fmt: skip
 def test_the_condition_of_several_policies_agrees_with_the_engine(api, spaces, tmp_path, policies):
-    """Asked is whoever the first policy that is for the namespace does not exempt, and nobody where none is for it."""
+    """The webhook is called unless the first policy of the namespace exempts the user, or no policy matches."""
     places = [(namespace, user) for namespace in (*SPACES, "default") for user in ("alice", "bob", "ops-1", "carol")]
 
     def judged(namespace, user):
@@ -164,7 +164,7 @@ def test_the_condition_of_several_policies_agrees_with_the_engine(api, spaces, t
 
 
 def concerns(policy, user, namespace):
-    """What the engine says of a request of this user's."""
+    """The engine's decision about a request of this user."""
     request = {
         "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
         "namespace": namespace, "object": pod(), "userInfo": {"username": user},
@@ -174,7 +174,7 @@ def concerns(policy, user, namespace):
 
 
 class TestWhileTheWebhookIsDown:
-    """HAMi's policy, and nobody answers: GPU pods that were there before."""
+    """HAMi's policy without a server: GPU pods that were created before."""
 
     SCHEDULER = "system:serviceaccount:kube-system:hami-scheduler"
 
@@ -192,7 +192,7 @@ class TestWhileTheWebhookIsDown:
         assert (refused.status, "failed calling webhook" in refused.message) == (500, True), refused
 
     def test_the_scheduler_creates_no_pod_of_others_names(self, api, old):
-        """An exempt account is not looked at at all, as the policy says of it."""
+        """An exempt account is not judged."""
         created = api.create(pod("own", PROBE), "hami-users", dryRun="All", headers=by(self.SCHEDULER))
         assert created.status == 201, created
 

@@ -134,7 +134,7 @@ def test_whole_devices(scheduling, namespace, cluster_of, create, inspect):
         create(f"p{number}", {"nvidia.com/gpu": "6"})
     bound(scheduling, namespace, 2)
     create("wait", {"nvidia.com/gpu": "4"})
-    words = unschedulable(scheduling, namespace, "wait")
+    arguments = unschedulable(scheduling, namespace, "wait")
     data = inspect()
     for name in ("whole-1", "whole-2"):
         found = pool(data, name, "exclusive")
@@ -143,7 +143,7 @@ def test_whole_devices(scheduling, namespace, cluster_of, create, inspect):
     assert waiting["reason"] == (
         "needs 4 nvidia.com/gpu on one node; the most free on one node is 2 (whole-1); 4 free in all"
     )
-    assert waiting["scheduler"] == words
+    assert waiting["scheduler"] == arguments
     assert [each["name"] for each in inspect("whole-2")["nodes"]] == ["whole-2"]
 
 

@@ -71,12 +71,12 @@ def disagreement(obj, reply, found):
     if reply.status == 504:  # an exponent that it expands, on a busy machine: no verdict
         return None
     assert reply.status in {201, 400, 422}, reply
-    said = theirs(reply)
-    if said is None:
+    output = theirs(reply)
+    if output is None:
         return None if found else f"it does not decode, and we find nothing: {reply.message}"
-    if said == found:
+    if output == found:
         return None
-    return f"the API server refuses {sorted(said)}, we refuse {sorted(found)}: {reply.message}"
+    return f"the API server refuses {sorted(output)}, we refuse {sorted(found)}: {reply.message}"
 
 
 def judged(api, seed):
@@ -140,7 +140,7 @@ def test_what_is_refused_for_its_place_is_found(api, name):
     assert reply.refused
     found = [finding for finding in ENGINE.validate(pod) if finding.rule.startswith("GPU0")]
     assert found, reply
-    # A key that Kubernetes only ignores where nobody asks it to be strict (GPU011) is a warning.
+    # A key that Kubernetes ignores without strict validation (GPU011) is a warning.
     assert {finding.severity for finding in found} & {"error", "warning"}
 
 

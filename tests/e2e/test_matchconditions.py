@@ -190,7 +190,7 @@ def runtime_classes(api):
 
 @pytest.fixture(scope="module", params=["default", "strict"])
 def recorded(request, api, recorder, runtime_classes):
-    """Everything under one policy goes to the recorder; (policy, ask) where ask says who was called for an object."""
+    """All requests under one policy go to the recorder; (policy, ask), ask returns the webhooks called for an object."""
     policy = loader.load(request.param)
     with registered(
         api,
@@ -208,7 +208,7 @@ def recorded(request, api, recorder, runtime_classes):
 
 @pytest.fixture(scope="class")
 def down(api, recorder, runtime_classes):
-    """The configurations of the default policy, with nobody at the other end."""
+    """The configurations of the default policy, without a server."""
     url = f"https://127.0.0.1:{free_port()}"
     with registered(
         api, webhook_configurations.configurations(loader.load("default"), options("down", url, recorder.ca))

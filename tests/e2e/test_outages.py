@@ -126,10 +126,10 @@ def test_policies_good_and_bad(creating, installed):
 def test_leaf_and_authority_are_rotated(creating, cluster, replicas):
     place = ("--secret", f"kube-system/{NAME}")
     env = {"KUBECONFIG": str(cluster.kubeconfig)}
-    for words in ((), ("--ca", "--webhook-configuration", NAME)):
+    for arguments in ((), ("--ca", "--webhook-configuration", NAME)):
         before = {server.leaf() for server in replicas}
         assert len(before) == 1  # replicas serve one certificate
-        done = run("certs", "rotate", *words, *place, **env)
+        done = run("certs", "rotate", *arguments, *place, **env)
         assert done.returncode == 0, done.stderr
 
         def taken(old=before):

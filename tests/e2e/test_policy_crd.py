@@ -1,4 +1,4 @@
-"""Policies as GPUPolicy objects of a real API server: what it refuses, what replicas make of them, what status says.
+"""Policies as GPUPolicy objects of a real API server: what it refuses, how replicas load them, and their status.
 
 Two replicas run with the rights that are generated for them and no others.
 """

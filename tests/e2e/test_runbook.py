@@ -23,7 +23,7 @@ def commands(after):
 
 @pytest.fixture
 def shell(cluster, tmp_path):
-    """Runs a script with a kubectl that knows the cluster; in a folder of its own."""
+    """Runs a script with a kubectl for the cluster, in a separate folder."""
     shim = tmp_path / "bin" / "kubectl"
     shim.parent.mkdir()
     kubectl = os.path.join(os.environ["KUBEBUILDER_ASSETS"], "kubectl")

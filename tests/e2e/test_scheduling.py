@@ -32,13 +32,13 @@ SPELLINGS = (
 
 @pytest.fixture(scope="module", autouse=True)
 def node(scheduling):
-    """A ready node with a taint and 64 GPUs; nobody runs anything there."""
+    """A ready node with a taint and 64 GPUs, without a kubelet."""
     api = scheduling.api
     # A controller may have made a pod just as its namespace went: that is deleted in a moment.
     deadline = time.monotonic() + 30
-    while (left := asking(api)) and time.monotonic() < deadline:
+    while (remaining := asking(api)) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not left, f"pods of other tests would take the node's GPUs; so many, by namespace: {dict(left)}"
+    assert not remaining, f"pods of other tests would take the node's GPUs; so many, by namespace: {dict(remaining)}"
     assert api.create(NODE, None).status == 201
     room = {"cpu": "64", "memory": "256Gi", "pods": "110", "ephemeral-storage": "1Ti", GPU: "64"}
     ready = {"type": "Ready", "status": "True", "reason": "Fake", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}

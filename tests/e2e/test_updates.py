@@ -1,4 +1,4 @@
-"""Pods that were there before the webhook: nobody is locked in with them, and nobody rewrites what they hold."""
+"""Pods created before the webhook: they can be updated and deleted, but not their allocations."""
 
 import copy
 
@@ -38,7 +38,7 @@ BAD = {
 
 @pytest.fixture(scope="class")
 def old(api, server):
-    """Where a bad pod stands that was created before the webhooks were registered."""
+    """A namespace with an invalid pod that was created before the webhooks were registered."""
     with space(api, "before-us") as name:
         made = api.create(BAD, name)
         assert made.status == 201, made
@@ -187,10 +187,10 @@ class TestWhatAPodHolds:
             )
 
     @pytest.mark.parametrize("way", ["", "/status"])
-    @pytest.mark.parametrize("gone", [None, {}])
-    def test_nor_does_all_of_it_go_at_once(self, api, held, way, gone):
+    @pytest.mark.parametrize("removed", [None, {}])
+    def test_nor_does_all_of_it_go_at_once(self, api, held, way, removed):
         new = api.get(f"{held}/pods/held").object
-        new["metadata"] |= {"annotations": gone, "labels": gone}
+        new["metadata"] |= {"annotations": removed, "labels": removed}
         refused = api.request("PUT", f"{held}/pods/held{way}", new)
         assert refused.status == 403, refused
         assert "GPU307 this update removes" in refused.message

@@ -170,8 +170,8 @@ class TestBlinding:
     def test_it_is_told_to_see_none(self, api, namespace, fields):
         made = api.create(pod(container(**fields)), namespace)
         assert made.status == 201, made
-        told = {each["name"]: each.get("value") for each in made.object["spec"]["containers"][0]["env"]}
-        assert told["NVIDIA_VISIBLE_DEVICES"] == "void"
+        events = {each["name"]: each.get("value") for each in made.object["spec"]["containers"][0]["env"]}
+        assert events["NVIDIA_VISIBLE_DEVICES"] == "void"
 
 
 class TestNeverAnOutage:

@@ -28,7 +28,7 @@ def pod(name="p", resources=None, **spec):
 
 
 class Recorder:
-    """Allows everything, and remembers what it was asked about."""
+    """Allows everything, and records the requests."""
 
     def __init__(self, folder):
         self.port = free_port()

@@ -94,9 +94,9 @@ def run(tmp_path, monkeypatch, capsys):
     """``gpu-admission translate`` of documents: exit code, documents, standard error."""
     monkeypatch.chdir(tmp_path)
 
-    def translated(documents, *words):
+    def translated(documents, *arguments):
         (tmp_path / "in.yaml").write_text(yaml.safe_dump_all(documents))
-        code = main(["translate", *words, "in.yaml"])
+        code = main(["translate", *arguments, "in.yaml"])
         shown = capsys.readouterr()
         return code, list(fast_yaml.load_all(shown.out)), shown.err
 

@@ -82,7 +82,7 @@ spec:
 
 
 class TestAResourceThatAClassOfAnotherFileStandsFor:
-    """A name that only the DeviceClass, in another file, tells to be a GPU's: no rule reads it otherwise."""
+    """A name that is a GPU's only by a DeviceClass in another file: no rule reads it otherwise."""
 
     @pytest.mark.parametrize("order", ["class first", "class last"])
     def test_it_is_a_gpu_wherever_the_class_stands(self, lint, order):

@@ -66,7 +66,7 @@ class TestDiscovery:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "output"),
     [
         (
             ".gpu-lint.yaml",
@@ -95,12 +95,12 @@ class TestDiscovery:
         ("pyproject.toml", b"gpu-lint \xff", "is not TOML"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(lint, name, content, said):
+def test_a_mistake_is_named_with_its_place(lint, name, content, output):
     lint.write(name, content)
     lint.write("a.yaml", CLEAN)
     result = lint("a.yaml")
     assert result.code == 2
-    assert said in result.err
+    assert output in result.err
     assert result.err.count("\n") == 1
 
 

@@ -14,7 +14,7 @@ def files(lint, *argv):
 
 class TestGitignore:
     @pytest.mark.parametrize(
-        ("ignored", "left"),
+        ("ignored", "remaining"),
         [
             ("*.yml\n", ["a.yaml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
             ("build/\n", ["a.yaml", "b.yml", "sub/c.yaml"]),
@@ -34,13 +34,13 @@ class TestGitignore:
             ("[[:alpha:]].yml\r\n", ["a.yaml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
         ],
     )
-    def test_patterns_mean_what_git_says(self, lint, ignored, left):
+    def test_patterns_mean_what_git_says(self, lint, ignored, remaining):
         for name in ("a.yaml", "b.yml", "build/d.yaml", "sub/c.yaml", "sub/build/e.yaml"):
             lint.write(name)
         lint.write(".gitignore", ignored)
-        assert files(lint) == left
+        assert files(lint) == remaining
         assert len(files(lint, "--no-ignore")) == 5
-        assert left == self.git(lint)
+        assert remaining == self.git(lint)
 
     def git(self, lint):
         """What git itself would list."""
@@ -85,7 +85,7 @@ class TestGitignore:
 
 
 @pytest.mark.parametrize(
-    ("glob", "left"),
+    ("glob", "remaining"),
     [
         ("*.yml", ["a.yaml", "sub/c.yaml", "vendor/d.yaml"]),
         ("vendor", ["a.yaml", "b.yml", "sub/c.yaml"]),
@@ -95,11 +95,11 @@ class TestGitignore:
         ("/c.yaml", ["a.yaml", "b.yml", "sub/c.yaml", "vendor/d.yaml"]),
     ],
 )
-def test_exclude(lint, glob, left):
+def test_exclude(lint, glob, remaining):
     for name in ("a.yaml", "b.yml", "sub/c.yaml", "vendor/d.yaml"):
         lint.write(name)
-    assert files(lint, "--exclude", glob) == left
-    assert files(lint, "--exclude", glob, *left, "b.yml", "vendor/d.yaml", "sub/c.yaml", "a.yaml") == left
+    assert files(lint, "--exclude", glob) == remaining
+    assert files(lint, "--exclude", glob, *remaining, "b.yml", "vendor/d.yaml", "sub/c.yaml", "a.yaml") == remaining
 
 
 def test_a_file_is_read_once_however_often_it_is_named(lint):

@@ -43,8 +43,8 @@ def test_a_diff_is_a_patch(file, capsys):
 @pytest.mark.parametrize("command", [["mutate"], ["translate", "--to", "hami"]])
 def test_nothing_to_read_is_said(tmp_path, capsys, command):
     assert main([*command, str(tmp_path)]) == 0
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "gpu-admission: no YAML or JSON file to read\n")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "gpu-admission: no YAML or JSON file to read\n")
 
 
 def test_nothing_to_change_prints_the_file_and_an_empty_diff(file, capsys):
@@ -57,9 +57,9 @@ def test_nothing_to_change_prints_the_file_and_an_empty_diff(file, capsys):
 
 def test_what_admission_would_deny_is_1_with_the_reason_on_standard_error(file, capsys):
     assert main(["mutate", file(DENIED)]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("p.yaml:11:9: GPU003 ")
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("p.yaml:11:9: GPU003 ")
+    assert output.count("\n") == 1
 
 
 def test_an_exempt_namespace_is_left_alone(file, capsys):
@@ -79,21 +79,21 @@ def test_a_file_that_cannot_be_edited_is_written_anew_and_says_so(file, capsys):
     text = BAD.replace("    resources:\n      requests:\n        nvidia.com/gpu: 1\n", "    resources: *r\n")
     text = text.replace("metadata: {name: p}", "metadata: {name: p}\nx-r: &r {requests: {nvidia.com/gpu: 1}}")
     assert main(["mutate", file(text)]) == 0
-    said = capsys.readouterr()
-    assert "rewritten" in said.err
-    assert "limits" in said.out
+    output = capsys.readouterr()
+    assert "rewritten" in output.err
+    assert "limits" in output.out
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [("a: [\n", "p.yaml:"), ("a: {{ .Values.x }}\n{{ end }}\n", "helm template"), ("a: \x00\n", "p.yaml:")],
 )
-def test_what_cannot_be_read_is_2_and_the_rest_is_still_shown(file, capsys, text, said):
+def test_what_cannot_be_read_is_2_and_the_rest_is_still_shown(file, capsys, text, output):
     file(text)
     file(BAD, "z.yaml")
     assert main(["mutate", "."]) == 2
     shown = capsys.readouterr()
-    assert said in shown.err
+    assert output in shown.err
     assert "a training run" in shown.out
 
 

@@ -94,7 +94,7 @@ def test_exit_status(lint, content, argv, code):
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "output"),
     [
         (["--polcy", "x"], "did you mean '--policy'"),
         (["-f", "jsno"], "did you mean 'json'"),
@@ -109,10 +109,10 @@ def test_exit_status(lint, content, argv, code):
         (["-f"], "expected one of text"),
     ],
 )
-def test_wrong_usage_names_the_nearest_valid_word(lint, argv, said):
+def test_wrong_usage_names_the_nearest_valid_word(lint, argv, output):
     result = lint(*argv)
     assert result.code == 2
-    assert said in result.err
+    assert output in result.err
     assert result.err.startswith("gpu-lint: ")
     assert result.out == ""
 
@@ -131,18 +131,18 @@ def test_without_a_path_the_working_directory_is_read(lint):
 
 def test_version_and_help(lint):
     assert lint("--version").out == f"gpu-lint {__version__}\n"
-    said = lint("--help").out
+    output = lint("--help").out
     for option in OPTIONS:
-        assert all(flag in said for flag in option.flags)
+        assert all(flag in output for flag in option.flags)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_completion_offers_every_option_and_rule(lint, shell):
-    said = lint("--completion", shell).out
+    output = lint("--completion", shell).out
     for option in OPTIONS:
-        assert option.name in said
-    assert "GPU001" in said
-    assert "default" in said
+        assert option.name in output
+    assert "GPU001" in output
+    assert "default" in output
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -151,7 +151,7 @@ def test_the_shell_itself_reads_its_completion(lint, shell):
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("arguments", "offered"),
     [
         (("--format", "s"), {"sarif"}),
         (("--policy", "volcano-"), {"volcano-vgpu"}),
@@ -161,9 +161,9 @@ def test_the_shell_itself_reads_its_completion(lint, shell):
         (("a.",), {"a.yaml"}),
     ],
 )
-def test_bash_completes(lint, words, offered):
+def test_bash_completes(lint, arguments, offered):
     lint.write("a.yaml")
-    assert completed(lint("--completion", "bash").out, "gpu-lint", *words) == offered
+    assert completed(lint("--completion", "bash").out, "gpu-lint", *arguments) == offered
 
 
 def test_without_shtab_completion_says_what_to_install(lint, monkeypatch):
@@ -179,18 +179,18 @@ def test_without_shtab_completion_says_what_to_install(lint, monkeypatch):
 def test_list_rules_names_every_rule(lint):
     lines = lint("--list-rules").out.splitlines()
     assert [line.split()[0] for line in lines] == [rule.id for rule in rules.ALL]
-    said = json.loads(lint("--list-rules", "-f", "json").out)
-    assert [entry["name"] for entry in said] == [rule.name for rule in rules.ALL]
+    output = json.loads(lint("--list-rules", "-f", "json").out)
+    assert [entry["name"] for entry in output] == [rule.name for rule in rules.ALL]
     assert len(lint("--list-rules", "--select", "GPU001").out.splitlines()) == 1
 
 
 @pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.id)
 def test_explain_tells_everything_about_a_rule(lint, rule):
     for word in (rule.id, rule.id.lower(), rule.name):
-        said = lint("--explain", word).out
-        assert said.startswith(f"{rule.id} {rule.name} (")
+        output = lint("--explain", word).out
+        assert output.startswith(f"{rule.id} {rule.name} (")
     for line in (*rule.rationale.splitlines(), *rule.references, *rule.bad.splitlines(), *rule.good.splitlines()):
-        assert line.strip() in said
+        assert line.strip() in output
 
 
 def test_min_severity_hides_and_says_so(lint):

@@ -28,7 +28,7 @@ def test_both_hooks_say_what_pre_commit_should_know():
         assert hook["minimum_pre_commit_version"]
 
 
-# What pip says where there is no package index to install from; anything else is our mistake.
+# pip's messages without a package index; any other error is ours.
 UNREACHABLE = ("No matching distribution", "Could not find a version", "Failed to establish", "Connection")
 
 

@@ -86,7 +86,7 @@ def test_an_interrupt_ends_it_quietly_with_130(lint):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # What a shell starts in the background is told to ignore interrupts, and hands that down to us.
+        # A shell starts background processes with interrupts ignored, which we inherit.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:

@@ -15,15 +15,15 @@ def commented(same="", above=""):
     return POD.replace(KEY, f"{above}{KEY.rstrip()}{same}\n")
 
 
-def annotated(said, *, template=False):
-    said = json.dumps(said)
+def annotated(output, *, template=False):
+    output = json.dumps(output)
     if not template:
         return POD.replace(
-            "  name: train\nspec", f"  name: train\n  annotations:\n    gpu-admission.io/ignore: {said}\nspec"
+            "  name: train\nspec", f"  name: train\n  annotations:\n    gpu-admission.io/ignore: {output}\nspec"
         )
     return (
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  template:\n    metadata:\n      annotations:\n"
-        f"        gpu-admission.io/ignore: {said}\n    spec:\n      containers:\n        - name: train\n          image: i\n"
+        f"        gpu-admission.io/ignore: {output}\n    spec:\n      containers:\n        - name: train\n          image: i\n"
         "          resources: {requests: {nvidia.com/gpu: 1}}\n"
     )
 
@@ -56,7 +56,7 @@ def test_silenced(lint, content):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "output"),
     [
         (
             commented(same="  # gpu-lint: ignore[GPU003] x"),
@@ -77,15 +77,15 @@ def test_silenced(lint, content):
         (annotated("GPU001").replace("io/ignore", "io/Ignores"), "did you mean 'gpu-admission.io/ignore'?"),
     ],
 )
-def test_what_silences_nothing_is_said_and_breaks_nothing_more(lint, content, said):
+def test_what_silences_nothing_is_said_and_breaks_nothing_more(lint, content, output):
     lint.write("a.yaml", content)
     result = lint("a.yaml")
-    if said is not None:
-        assert said in result.err
-        assert result.code == (2 if said == "is not a string" else 1)  # the API server does not decode that either
+    if output is not None:
+        assert output in result.err
+        assert result.code == (2 if output == "is not a string" else 1)  # the API server does not decode that either
         assert "GPU001" in result.out
     clean = lint("a.yaml", "--fail-on", "never")
-    assert clean.code == (0 if said and said != "is not a string" else 2)
+    assert clean.code == (0 if output and output != "is not a string" else 2)
 
 
 def test_a_notice_alone_leaves_the_run_clean_and_is_in_the_reports(lint):
@@ -178,10 +178,10 @@ class TestAddIgnore:
 
 
 def test_a_finding_is_asked_of_the_comments_on_its_line_only(lint, monkeypatch):
-    asked = []
-    monkeypatch.setattr(suppressions.Suppression, "silences", lambda self, finding: asked.append(self) or True)
+    requested = []
+    monkeypatch.setattr(suppressions.Suppression, "suppresses", lambda self, finding: requested.append(self) or True)
     head, containers, container = POD.partition("  containers:\n")
     silenced = container.replace(KEY, f"{KEY.rstrip()}  # gpu-lint: ignore[GPU001] x\n")
     lint.write("a.yaml", head + containers + silenced * 50)
     assert lint("a.yaml").code == 0
-    assert len(asked) == 50
+    assert len(requested) == 50

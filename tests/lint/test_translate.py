@@ -36,8 +36,8 @@ PORTABLE = WHOLE.replace("nvidia.com/gpu: 2", "gpu-admission.io/gpu-mem: 10Gi")
 TWICE = PORTABLE.replace("10Gi", "10Gi, gpu-admission.io/gpu-count: 2")
 
 
-def translated(capsys, *words):
-    code = main(["translate", *words])
+def translated(capsys, *arguments):
+    code = main(["translate", *arguments])
     shown = capsys.readouterr()
     return code, shown.out, shown.err
 

@@ -63,19 +63,19 @@ class TestFromAResourceClaim:
         assert inner["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 8192}
         assert "resourceClaims" not in inner
 
-    @pytest.mark.parametrize(("others", "says"), [
+    @pytest.mark.parametrize(("others", "reported"), [
         ([naming(name="q")], "2 pods use"),
         ([workload("StatefulSet", replicas=3)], "4 pods use"),
         ([workload("DaemonSet")], "several pods may use"),
         ([workload("TrainJob", group="example.com")], "several pods may use"),
         ([{"apiVersion": "v1", "kind": "List", "items": [naming(name="q"), naming(name="r")]}], "3 pods use"),
     ])  # fmt: skip
-    def test_several_pods(self, run, others, says):
+    def test_several_pods(self, run, others, reported):
         made = claim(request(capacity={"memory": "8Gi"}))
         code, documents, err = run([made, naming(), *others], "--to", "hami")
         assert code == 1
         assert documents[1] == naming()
-        assert says in err
+        assert reported in err
         assert "no other backend has pods share a request" in err
 
     @pytest.mark.parametrize("used", [
@@ -139,7 +139,7 @@ class TestAlternatives:
 
 class TestFromClaims:
     @pytest.mark.parametrize(
-        ("asked", "target", "arrives"),
+        ("requested", "target", "arrives"),
         [
             (request(capacity={"memory": "8Gi"}), "hami", {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 8192}),
             (request(capacity={f"{CLASS}/memory": "8Gi"}), "gpushare", {"aliyun.com/gpu-mem": 8}),
@@ -169,12 +169,12 @@ class TestFromClaims:
             ),
         ],
     )  # fmt: skip
-    def test_a_request_arrives_in_the_targets_words(self, run, asked, target, arrives):
-        code, documents, err = run([template(asked), pod("gpu")], "--to", target)
+    def test_a_request_arrives_in_the_targets_words(self, run, requested, target, arrives):
+        code, documents, err = run([template(requested), pod("gpu")], "--to", target)
         assert (code, err) == (0, "")
         assert limits(documents) == arrives
         assert "resourceClaims" not in documents[1]["spec"]
-        assert documents[0] == template(asked), "the template stays as it is"
+        assert documents[0] == template(requested), "the template stays as it is"
 
     def test_kai_has_no_resources(self, run):
         _, documents, _ = run([template(request(capacity={"memory": "8Gi"})), pod("gpu")], "--to", "kai")
@@ -301,10 +301,10 @@ class TestNamesByClass:
     @pytest.mark.parametrize("name", ["nvidia.com/mig-1g.10gb", "nvidia.com/gpu"])
     def test_what_a_class_offers_is_left_alone(self, run, name):
         given = [device_class("mine", extended=name), asking(**{name: 1})]
-        words = ["--to", "dra", "--from", "mig", "--from", "exclusive"]
-        assert run(given, *words) == (0, given, "")
+        arguments = ["--to", "dra", "--from", "mig", "--from", "exclusive"]
+        assert run(given, *arguments) == (0, given, "")
         other = [device_class("mine", extended="example.com/other"), asking(**{name: 1})]
-        assert "resourceClaims" in run(other, *words)[1][1]["spec"]
+        assert "resourceClaims" in run(other, *arguments)[1][1]["spec"]
 
     def test_whole_devices_by_a_classs_name_are_whole_gpus_elsewhere(self, run):
         given = [asking(**{f"{self.PREFIX}gpu.nvidia.com": 2})]
@@ -318,13 +318,13 @@ class TestNamesByClass:
         assert limits(run(given, "--to", "hami")[1]) == {"nvidia.com/gpu": 2}
 
     @pytest.mark.parametrize(
-        ("name", "says"), [("mig.nvidia.com", "any profile"), ("gpu.amd.com", "of the vendor amd")]
+        ("name", "reported"), [("mig.nvidia.com", "any profile"), ("gpu.amd.com", "of the vendor amd")]
     )
-    def test_what_others_cannot_say_is_refused(self, run, name, says):
+    def test_what_others_cannot_say_is_refused(self, run, name, reported):
         given = [asking(**{f"{self.PREFIX}{name}": 1})]
         code, documents, err = run(given, "--to", "hami")
         assert (code, documents) == (1, given)
-        assert says in err
+        assert reported in err
 
     def test_lint_leaves_them_to_kubernetes(self, run, capsys):
         run([asking(**{f"{self.PREFIX}gpu.nvidia.com": 2})], "--to", "hami")

@@ -92,13 +92,13 @@ class TestRefused:
         assert documents[1] == pod("gpu")
         assert "allocationMode: All" in err
 
-    @pytest.mark.parametrize(("made", "says"), REFUSED.values(), ids=REFUSED)
-    def test_what_would_be_lost(self, run, made, says):
+    @pytest.mark.parametrize(("made", "reported"), REFUSED.values(), ids=REFUSED)
+    def test_what_would_be_lost(self, run, made, reported):
         code, documents, err = run([made, pod("gpu")], "--to", "hami")
         assert code == 1
         assert documents[1] == pod("gpu")
         (line,) = [each for each in err.splitlines() if "GPU102" in each]
-        assert says in line
+        assert reported in line
         assert len(line) < 700
 
     def test_devices_that_belong_to_those_of_another_container(self, run):
@@ -121,8 +121,8 @@ class TestRefused:
         assert 'container "b" uses too' in err
 
     def test_cards_of_another_vendor(self, run):
-        asked = request(device_class="gpu.amd.com", capacity={"memory": "8Gi"})
-        code, documents, err = run([template(asked), pod("gpu")], "--to", "hami")
+        requested = request(device_class="gpu.amd.com", capacity={"memory": "8Gi"})
+        code, documents, err = run([template(requested), pod("gpu")], "--to", "hami")
         assert code == 1
         assert documents[1] == pod("gpu")
         assert "of the vendor amd" in err
@@ -244,7 +244,7 @@ class TestShared:
         assert claim["spec"]["devices"]["requests"][0]["exactly"]["capacity"]["requests"]["memory"] == f"{pods}Gi"
 
     @pytest.mark.parametrize(
-        ("kind", "limits", "spec", "says"),
+        ("kind", "limits", "spec", "reported"),
         [
             ("DaemonSet", {"gpu-admission.io/gpu-mem": "1Gi"}, {}, "several nodes"),
             ("StatefulSet", {"gpu-admission.io/gpu-mem": "1Gi"}, {"replicas": 257}, "256 pods"),
@@ -254,12 +254,12 @@ class TestShared:
             ("StatefulSet", {"gpu-admission.io/gpu-count": 1}, {"replicas": 2}, "a device of its own"),
         ],
     )  # fmt: skip
-    def test_what_pods_cannot_share_is_refused(self, run, kind, limits, spec, says):
+    def test_what_pods_cannot_share_is_refused(self, run, kind, limits, spec, reported):
         made = self.shared(kind, limits, **spec)
         code, documents, err = run([made], "--to", "dra", "--claims")
         assert code == 1
         assert documents == [made]
-        assert says in err
+        assert reported in err
 
     @pytest.mark.parametrize("metadata", [{}, {"generateName": "p-"}, {"name": ""}, {"name": 3}])
     def test_what_has_no_name_has_no_claim_either(self, run, metadata):
@@ -285,8 +285,8 @@ class TestShared:
         spec = {"backend": {"name": "dra", "sharing": "mps"}}
         meta = {"apiVersion": "gpu-admission.io/v1alpha1", "kind": "GPUPolicy", "metadata": {"name": "x"}}
         (tmp_path / "policy.yaml").write_text(yaml.safe_dump({**meta, "spec": spec}))
-        asked = {"gpu-admission.io/gpu-mem": "10Gi", "gpu-admission.io/gpu-core": 30}
-        made = self.shared("StatefulSet", asked, replicas=3)
+        requested = {"gpu-admission.io/gpu-mem": "10Gi", "gpu-admission.io/gpu-core": 30}
+        made = self.shared("StatefulSet", requested, replicas=3)
         code, documents, _ = run([made], "--to", "dra", "--claims", "-p", "policy.yaml")
         assert code == 0
         (claim,) = self.claims(documents)
@@ -296,7 +296,7 @@ class TestShared:
             "defaultActiveThreadPercentage": 30,
             "defaultPinnedDeviceMemoryLimit": "10Gi",
         }
-        made = self.shared("StatefulSet", asked, replicas=4)
+        made = self.shared("StatefulSet", requested, replicas=4)
         code, _, err = run([made], "--to", "dra", "--claims", "-p", "policy.yaml")
         assert code == 1
         assert "request 25 percent" in err

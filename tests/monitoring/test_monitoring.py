@@ -45,7 +45,7 @@ def expressions():
     yield from TARGETS
 
 
-def asked(expression):
+def as_query(expression):
     """An expression of the dashboard as Grafana sends it."""
     return expression.replace("$__rate_interval", "1m").replace("$policy", ".*")
 
@@ -59,11 +59,11 @@ def promtool():
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [("check", "rules", "deploy/monitoring/alerts.yaml"), ("test", "rules", "tests/monitoring/alerts.test.yaml")],
 )
-def test_promtool(promtool, words):
-    done = subprocess.run([promtool, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def test_promtool(promtool, arguments):
+    done = subprocess.run([promtool, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -140,7 +140,7 @@ def test_every_alert_has_its_section_in_the_runbook():
 
 @pytest.fixture(scope="module")
 def exporter(audited):
-    """What stands in for the Pushgateway or node-exporter that hands out the audit's metrics; its address."""
+    """The address of a stand-in for the Pushgateway or node-exporter that serves the audit's metrics."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -217,7 +217,7 @@ class TestARealPrometheus:
     @pytest.mark.parametrize(("title", "expression"), TARGETS)
     def test_answers_every_panel(self, prometheus, title, expression):
         def result():
-            return prometheus("query", query=asked(expression))["result"]
+            return prometheus("query", query=as_query(expression))["result"]
 
         if "apiserver_" in expression and "vector" not in expression:
             assert result() == []  # it parses; there is no API server here

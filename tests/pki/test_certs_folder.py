@@ -26,8 +26,8 @@ def test_the_chain_of_references_holds():
 def test_every_key_is_p256_and_every_certificate_is_renewed_at_two_thirds(name):
     spec = OBJECTS["Certificate", name]["spec"]
     assert (spec["privateKey"]["algorithm"], spec["privateKey"]["size"]) == ("ECDSA", 256)
-    life, left = (int(spec[key].removesuffix("h")) for key in ("duration", "renewBefore"))
-    assert abs(left - life / 3) < 1
+    life, renew_before = (int(spec[key].removesuffix("h")) for key in ("duration", "renewBefore"))
+    assert abs(renew_before - life / 3) < 1
 
 
 def test_the_name_that_the_api_server_verifies_and_the_ca_that_keeps_its_key():

@@ -20,7 +20,8 @@ from gpu_admission.pki.bundle import parse_bundle, verifies
 from gpu_admission.pki.certificate_set import FILES, KEYS, from_files, to_files
 from gpu_admission.pki.directory_store import DirectoryStore, ensure, mirror
 from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, PkiError, StoreError
-from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.rotation import RotationPlan, RotationStep
+from gpu_admission.pki.rotation_steps import perform
 from gpu_admission.pki.rotator import Rotator, run
 from gpu_admission.pki.serving_pair import load_pair
 from gpu_admission.pki.subject_alt_names import serving_names
@@ -209,13 +210,13 @@ def test_a_crash_before_any_rename_or_file_leaves_a_whole_pair(tmp_path, monkeyp
     class Crash(BaseException):
         pass
 
-    left = [number]
+    remaining = [number]
 
     def counting(original):
         def call(*args, **kwargs):
-            if not left[0]:
+            if not remaining[0]:
                 raise Crash
-            left[0] -= 1
+            remaining[0] -= 1
             return original(*args, **kwargs)
 
         return call
@@ -390,17 +391,17 @@ def test_the_loop_outlives_any_error(tmp_path):
         def has_news(self):
             return False
 
-    stop, told = threading.Event(), []
+    stop, calls = threading.Event(), []
 
     def report(event):
-        told.append(event)
-        if len(told) == 3:
+        calls.append(event)
+        if len(calls) == 3:
             stop.set()
 
     run(Broken(), stop, lambda: AT, report, interval=0)
-    assert [event.failed for event in told] == [True] * 3
-    assert "RuntimeError" in told[0].message
-    assert "secret detail" not in told[0].message
+    assert [event.failed for event in calls] == [True] * 3
+    assert "RuntimeError" in calls[0].message
+    assert "secret detail" not in calls[0].message
 
 
 def test_writing_into_a_directory_that_vanished_is_an_error(tmp_path):

@@ -8,16 +8,8 @@ import pytest
 from gpu_admission.pki.authority import create_authority, issue_leaf
 from gpu_admission.pki.bundle import verifies
 from gpu_admission.pki.certificate_set import from_files, to_files
-from gpu_admission.pki.rotation import (
-    PublishedBundle,
-    RotationPlan,
-    RotationStep,
-    bring_up,
-    decide,
-    due,
-    perform,
-    wanted,
-)
+from gpu_admission.pki.rotation import PublishedBundle, RotationPlan, RotationStep, decide, due, wanted
+from gpu_admission.pki.rotation_steps import bring_up, perform
 from gpu_admission.pki.subject_alt_names import names_of, parse_name, serving_names
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -112,7 +104,7 @@ def test_a_ca_is_followed_by_the_next_at_two_thirds_of_its_life_and_signs_on_mea
         ([("both", -6), ("both", -1)], RotationStep.WAIT),
         ([("both", -6), ("both", -6)], RotationStep.PROMOTE),
         ([("unread", None)], RotationStep.WAIT),
-        ([], RotationStep.WAIT),  # nobody tells what is published: later
+        ([], RotationStep.WAIT),  # what is published is not known: later
     ],
 )
 def test_the_next_ca_signs_only_when_it_was_read_back_everywhere(published, step):

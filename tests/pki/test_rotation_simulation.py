@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from gpu_admission.pki.bundle import BundleState, verifies
 from gpu_admission.pki.certificate_set import StoredSet
 from gpu_admission.pki.errors import ConflictError, StoreError
-from gpu_admission.pki.rotation import (
-    RotationPlan,
-)
+from gpu_admission.pki.rotation import RotationPlan
 from gpu_admission.pki.rotator import Rotator
 from gpu_admission.pki.subject_alt_names import serving_names
 
@@ -178,17 +176,18 @@ def test_five_years_of_three_replicas(seed):
     assert len(world.history[0][-1][1]) <= 3
 
 
-def test_the_world_notices_a_ca_that_signs_before_every_api_server_knows_it():
+def test_the_simulation_finds_a_ca_that_signs_before_every_api_server_trusts_it():
     hasty = replace(QUICK, settles=timedelta(0))
     events = [(hours, 0, "one") for hours in (0.02, 6) * 300]
     with pytest.raises(AssertionError):
         live(World(hasty, 1, timedelta(hours=3)), events, gap=DAY)
 
 
-def test_the_world_notices_an_old_ca_dropped_too_early(monkeypatch):
-    from gpu_admission.pki import rotation
+def test_the_simulation_finds_an_old_ca_dropped_too_early(monkeypatch):
+    from gpu_admission.pki import rotation, rotation_steps
 
-    monkeypatch.setattr(rotation, "_droppable", lambda stored, at: stored.retired)
+    for module in (rotation, rotation_steps):
+        monkeypatch.setattr(module, "droppable", lambda stored, at: stored.retired)
     events = [(6.0, number % 3, None) for number in range(300)]
     with pytest.raises(AssertionError):
         live(World(QUICK, 3, timedelta(minutes=4)), events, gap=DAY * 2)

@@ -1,4 +1,4 @@
-"""What workers are told of the certificate that they serve: written by who sees the bundles, read by them."""
+"""What workers learn about the certificate that they serve: written by the process that reads the bundles."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,11 +8,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from gpu_admission.pki.authority import certificate_pem, create_authority, issue_leaf
 from gpu_admission.pki.bundle import BundleState
 from gpu_admission.pki.errors import StoreError
-from gpu_admission.pki.rotator import CertificateObserver
 from gpu_admission.pki.subject_alt_names import serving_names
-from gpu_admission.pki.trust_status import RECENT, judge, read_status, write_status
+from gpu_admission.pki.trust_status import RECENT, CertificateObserver, judge, read_status, write_status
 
-# ---------------------------------------------------------------- what workers are told
+# ---------------------------------------------------------------- what workers read
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -22,7 +21,7 @@ LEAF = issue_leaf(CA, NAMES, AT)
 
 
 class Board:
-    """A publication that holds whatever a test puts there."""
+    """A target that contains what a test puts there."""
 
     def __init__(self, *bundles):
         self.bundles = bundles

@@ -75,17 +75,17 @@ SKIPPED = Diagnostic(Location("t.yaml"), "is a template", "template")
 @pytest.mark.parametrize("form", FORMATS)
 class TestEveryFormat:
     def test_shows_findings_errors_and_what_was_skipped(self, form):
-        said = FORMATS[form](report(located(), errors=[UNREAD], skipped=[SKIPPED], files=["a.yaml", "t.yaml"]))
+        output = FORMATS[form](report(located(), errors=[UNREAD], skipped=[SKIPPED], files=["a.yaml", "t.yaml"]))
         for word in ("GPU001", "a.yaml", "not YAML", "t.yaml", "template"):
-            assert word in said
+            assert word in output
 
     def test_an_empty_report_is_one(self, form):
-        said = FORMATS[form](report(files=[]))
+        output = FORMATS[form](report(files=[]))
         if form in {"json", "sarif", "gitlab"}:
-            json.loads(said)
+            json.loads(output)
         if form == "junit":
-            ET.fromstring(said)
-        assert "GPU0" not in said or form == "sarif"
+            ET.fromstring(output)
+        assert "GPU0" not in output or form == "sarif"
 
     def test_odd_words_break_nothing(self, form):
         odd = "\x00\x1b[31m\ud800\n::error::x\r\N{RIGHT-TO-LEFT OVERRIDE}]]>\"'"
@@ -96,15 +96,15 @@ class TestEveryFormat:
             skipped=[Diagnostic(Location(odd), odd, "template")],
             files=[odd],
         )
-        said = FORMATS[form](made).encode("utf-8", "backslashreplace").decode()
-        assert "\x1b" not in said
-        assert "\x00" not in said
+        output = FORMATS[form](made).encode("utf-8", "backslashreplace").decode()
+        assert "\x1b" not in output
+        assert "\x00" not in output
         if form in {"json", "sarif", "gitlab"}:
-            json.loads(said)
+            json.loads(output)
         elif form == "junit":
-            ET.fromstring(said)
+            ET.fromstring(output)
         else:
-            assert not any(line.startswith("::error::x") for line in re.split("[\r\n]", said))
+            assert not any(line.startswith("::error::x") for line in re.split("[\r\n]", output))
 
 
 class TestText:
@@ -131,12 +131,12 @@ class TestText:
         ],
     )
     def test_excerpts(self, line, column, end, shown, before, length):
-        said = text.excerpt(Location("a", line=1, column=column, end_column=end, text=line))
+        output = text.excerpt(Location("a", line=1, column=column, end_column=end, text=line))
         if "\N{COMBINING ACUTE ACCENT}" in line:  # printable, and of no width
-            assert said[1] == " " * 4
+            assert output[1] == " " * 4
             return
-        assert (said[0], len(said[1])) == (shown, before)
-        assert said[2] >= min(length, 1)
+        assert (output[0], len(output[1])) == (shown, before)
+        assert output[2] >= min(length, 1)
 
     def test_a_cut_line_keeps_its_column(self):
         place = Location("a", line=1, column=1001, end_column=1004, text="x" * 200 + "key: 1")
@@ -145,27 +145,27 @@ class TestText:
         assert shown[len(before) :].startswith("key")
 
     def test_colour(self):
-        said = text.render(report(located()), Style(colour=True))
-        assert "\x1b[1;31merror\x1b[0m" in said
-        assert re.sub(r"\x1b\[[\d;]*m", "", said) == text.render(report(located()))
+        output = text.render(report(located()), Style(colour=True))
+        assert "\x1b[1;31merror\x1b[0m" in output
+        assert re.sub(r"\x1b\[[\d;]*m", "", output) == text.render(report(located()))
 
     def test_summary(self):
         made = report(located(), located("GPU003", fix=None), located("GPU002", fix="unsafe", severity="warning"))
         made.hidden, made.suppressed = 2, [located()]
-        said = text.render(made).splitlines()
+        output = text.render(made).splitlines()
         assert (
             "Found 2 errors, 1 warning in 1 file (1 Kubernetes object); 1 fixable with --fix, 1 with --fix --unsafe-fixes."
-            in said
+            in output
         )
-        assert "2 findings of lower severity not shown (--min-severity info shows all)." in said
-        assert "1 finding suppressed." in said
+        assert "2 findings of lower severity not shown (--min-severity info shows all)." in output
+        assert "1 finding suppressed." in output
         assert "Found" not in text.render(made, quiet=True)
 
 
 class TestJson:
     def test_the_promised_shape(self):
-        [said] = json.loads(json_report.render(report(located())))["findings"]
-        assert said == {
+        [output] = json.loads(json_report.render(report(located())))["findings"]
+        assert output == {
             "rule": "GPU001", "name": "request-without-limit", "severity": "error", "action": "deny", "repaired": False,
             "fix": "safe", "message": finding().message, "advice": "write something else", "file": "a.yaml",
             "document": 0, "line": 3, "column": 5, "pointer": "/spec/0/nvidia.com~1gpu", "container": "c",
@@ -174,12 +174,12 @@ class TestJson:
 
     def test_the_rest(self):
         made = report(located(), errors=[UNREAD], skipped=[SKIPPED])
-        said = json.loads(json_report.render(made))
-        assert said["version"] == 1
-        assert said["tool"] == {"name": "gpu-lint", "version": "1.2.3"}
-        assert said["errors"] == [{"file": "bad,name:%.yaml", "line": 3, "column": 2, "message": "not YAML"}]
-        assert said["skipped"] == [{"file": "t.yaml", "reason": "template"}]
-        assert said["summary"] == {
+        output = json.loads(json_report.render(made))
+        assert output["version"] == 1
+        assert output["tool"] == {"name": "gpu-lint", "version": "1.2.3"}
+        assert output["errors"] == [{"file": "bad,name:%.yaml", "line": 3, "column": 2, "message": "not YAML"}]
+        assert output["skipped"] == [{"file": "t.yaml", "reason": "template"}]
+        assert output["summary"] == {
             "files": 1,
             "documents": 1,
             "objects": 1,
@@ -188,7 +188,7 @@ class TestJson:
             "info": 0,
             "repaired": 0,
         }
-        assert "notices" not in said
+        assert "notices" not in output
 
     def test_what_is_repaired_counts_apart(self):
         made = report(LocatedFinding(finding().marked_repaired(), Location("a.yaml", line=1, column=1)))
@@ -315,12 +315,12 @@ class TestGithub:
 
 def test_gitlab():
     made = report(located(), located(), errors=[UNREAD], skipped=[SKIPPED])
-    said = json.loads(gitlab.render(made))
-    assert said[0]["description"].startswith("GPU001: ")
-    assert said[0]["check_name"] == "request-without-limit"
-    assert said[0]["location"] == {"path": "a.yaml", "lines": {"begin": 3}}
-    assert {issue["severity"] for issue in said} <= {"info", "minor", "major", "critical", "blocker"}
-    assert len({issue["fingerprint"] for issue in said}) == 4
+    output = json.loads(gitlab.render(made))
+    assert output[0]["description"].startswith("GPU001: ")
+    assert output[0]["check_name"] == "request-without-limit"
+    assert output[0]["location"] == {"path": "a.yaml", "lines": {"begin": 3}}
+    assert {issue["severity"] for issue in output} <= {"info", "minor", "major", "critical", "blocker"}
+    assert len({issue["fingerprint"] for issue in output}) == 4
 
 
 class TestJunit:

@@ -55,10 +55,10 @@ def test_mutated_reviews_over_sockets(server):
         for number in range(SOCKETS):
             endpoint, body = make()
             policy = random.Random(number).choice(("", "/strict", "/hami", "/kai", "/mig", "/volcano-vgpu"))
-            status, said = send(client, f"/{endpoint}{policy}", body)
-            assert status in seen, (said, body[:2000])
+            status, output = send(client, f"/{endpoint}{policy}", body)
+            assert status in seen, (output, body[:2000])
             seen[status] += 1
-            json.loads(said)
+            json.loads(output)
             if number == SOCKETS // 2:
                 before = pss(server)
     after = pss(server)
@@ -131,12 +131,12 @@ def test_no_field_of_a_request_can_forge_a_line(tmp_path, style):
             b"POST /validate/%0d%0a%7b%22level%22:%22forged%22%7d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         )
         assert server.stop() == 0
-        said = server.log_path.read_bytes()
-        assert said.isascii()
-        assert not re.search(rb"[^\n -~]", said)
-        messages = [line for line in said.splitlines()[begun:] if b"forged" in line]
+        output = server.log_path.read_bytes()
+        assert output.isascii()
+        assert not re.search(rb"[^\n -~]", output)
+        messages = [line for line in output.splitlines()[begun:] if b"forged" in line]
         assert len(messages) == 2  # one each, in which it stands escaped
-        assert not any(line.startswith(b'{"level"') for line in said.splitlines())
+        assert not any(line.startswith(b'{"level"') for line in output.splitlines())
 
 
 def filled(begin, one, end, size=SIZE):
@@ -202,7 +202,7 @@ def peak(server, body, clients):
         for thread in threads:
             thread.join()
         load.wait(1)
-    # Python parses without letting anybody in between: who waited for a second is told to come back.
+    # Parsing blocks other threads: requests that waited for a second get a 503.
     assert not any(b"overloaded" not in lost for lost in load.lost)
     assert len(statuses) == clients
     assert set(statuses) <= {200, 400, 413, 503}, statuses

@@ -198,7 +198,7 @@ def test_where_the_api_server_tells_the_time_its_time_counts(machine, ahead):
     paths = str(machine.folder / "tls.crt"), str(machine.folder / "tls.key")
     fresh = ServingCertificate(*paths, monotonic=lambda: machine.elapsed)  # a worker that starts only now
     assert fresh.refresh(machine.clock)
-    machine.elapsed += 6 * MINUTE  # nobody has asked it lately
+    machine.elapsed += 6 * MINUTE  # not recorded recently
     assert not machine.ready
 
 

@@ -18,10 +18,10 @@ def decide(obj, endpoint, *, policy=None, **request):
     body = json.dumps(review(obj, **request)).encode()
     answer = Decider(lambda name: policy if name in {None, policy.name} else None)(body, endpoint)
     assert answer.status == 200
-    said = json.loads(answer.body)
-    assert (said["apiVersion"], said["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
-    assert said["response"]["uid"] == UID
-    return said["response"], answer.record
+    output = json.loads(answer.body)
+    assert (output["apiVersion"], output["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
+    assert output["response"]["uid"] == UID
+    return output["response"], answer.record
 
 
 REQUESTED_ONLY = {"requests": {"nvidia.com/gpu": "1"}}
@@ -75,9 +75,9 @@ class TestValidate:
         assert status["message"].startswith("1 finding of GPU policy default:\n- GPU001 ")
         assert "/spec/containers/0/resources/requests/nvidia.com~1gpu" in status["message"]
 
-    @pytest.mark.parametrize(("said", "allowed"), [("deny", False), ("warn", True), ("audit", True)])
-    def test_what_the_policy_says_of_a_rule_counts_for_pods_that_should_have_been_repaired(self, said, allowed):
-        response, _ = decide(pod(REQUESTED_ONLY), "validate", policy=Policy("p", {"rules": {"GPU001": said}}))
+    @pytest.mark.parametrize(("action", "allowed"), [("deny", False), ("warn", True), ("audit", True)])
+    def test_what_the_policy_says_of_a_rule_counts_for_pods_that_should_have_been_repaired(self, action, allowed):
+        response, _ = decide(pod(REQUESTED_ONLY), "validate", policy=Policy("p", {"rules": {"GPU001": action}}))
         assert response["allowed"] is allowed
         assert ("mutating webhook did not run" in response.get("status", {}).get("message", "")) is not allowed
 
@@ -98,10 +98,10 @@ class TestValidate:
     def test_a_warning_has_what_to_write_even_where_that_is_longer_than_a_line(self, container, warning):
         sent = deployment(REQUESTED_ONLY)
         sent["spec"]["template"]["spec"]["containers"][0]["name"] = container
-        said = decide(sent, "validate")[0]["warnings"]
-        assert said[0].startswith(warning)
-        assert '; write nvidia.com/gpu: "1" under resources.limits' in said[0]
-        assert len(said[0]) <= 256
+        output = decide(sent, "validate")[0]["warnings"]
+        assert output[0].startswith(warning)
+        assert '; write nvidia.com/gpu: "1" under resources.limits' in output[0]
+        assert len(output[0]) <= 256
 
     @pytest.mark.parametrize(("mode", "warned"), [("warn", True), ("audit", False)])
     def test_a_mode_is_a_ceiling(self, mode, warned):
@@ -179,9 +179,9 @@ class TestValidate:
 def test_what_is_no_review_is_400(body, sentence):
     answer = Decider(lambda _: EMPTY)(body, "validate")
     assert answer.status == 400
-    said = json.loads(answer.body)
-    assert sentence in said.pop("error")
-    assert said == {"status": 400}
+    output = json.loads(answer.body)
+    assert sentence in output.pop("error")
+    assert output == {"status": 400}
     assert answer.body.count(b"\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""What runs out: a log that nobody reads, shared memory, file descriptors. Real processes."""
+"""Exhausted resources: a log that is not read, shared memory, file descriptors. Real processes."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ def test_a_log_that_nobody_reads_stops_no_review(tmp_path):
             load.wait(200)
             assert server.get("/readyz", health=True)[0] == 200
         assert load.lost == []
-        # Whoever begins to read again gets the lines that waited, and is told of those that did not.
+        # A reader that starts again gets the queued lines, and the number of the dropped ones.
         with open(read, "rb") as log:
             lines = []
             reader = threading.Thread(target=lambda: lines.extend(log), daemon=True)

@@ -48,7 +48,7 @@ def watchdog(body):
 
 def decider(name):
     policy = loader.load(name)
-    return Decider(lambda asked: policy if asked in {None, name} else None)
+    return Decider(lambda requested: policy if requested in {None, name} else None)
 
 
 def check(decide, endpoint, body):
@@ -59,7 +59,7 @@ def check(decide, endpoint, body):
             check_error(answer)
             return answer.status
         repaired = check_review(endpoint, body, answer)
-        for each in mutator.ENDPOINTS if repaired else ():  # law 2, and what ``/validate`` says of the result
+        for each in mutator.ENDPOINTS if repaired else ():  # invariant 2, and ``/validate`` of the result
             again = json.loads(decide(repaired, each).body)["response"]
             assert again["allowed"] is True
             assert "patch" not in again
@@ -70,17 +70,17 @@ def check_error(answer):
     assert answer.status == 400
     assert answer.body.count(b"\n") == 1
     assert answer.body.endswith(b"}\n")
-    said = json.loads(answer.body)
-    assert (list(said), said["status"]) == (["error", "status"], 400)
+    output = json.loads(answer.body)
+    assert (list(output), output["status"]) == (["error", "status"], 400)
     assert len(answer.body) < 500
 
 
 def check_review(endpoint, body, answer):
     """Return the review of the object as patched, if it was."""
     request = json_codec.read(body)["request"]  # which takes deeper ones than Python's reader does from here
-    said = json.loads(answer.body)
-    response = said.pop("response")
-    assert said == {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+    output = json.loads(answer.body)
+    response = output.pop("response")
+    assert output == {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
     assert response.pop("uid") == request["uid"]
     check_words(response)
     patch = response.pop("patch", None)

@@ -43,11 +43,11 @@ def ask(obj, endpoint, policy, **request):
 
 def admitted(obj, policy):
     """Return the Pod that would run, None where either endpoint denies it."""
-    said = ask(obj, "mutate", policy)
-    if not said["allowed"]:
+    output = ask(obj, "mutate", policy)
+    if not output["allowed"]:
         return None
-    left = jsonpatch.apply_patch(obj, json.loads(base64.b64decode(said.get("patch", "W10="))))
-    return left if ask(left, "validate", policy)["allowed"] else None
+    patched = jsonpatch.apply_patch(obj, json.loads(base64.b64decode(output.get("patch", "W10="))))
+    return patched if ask(patched, "validate", policy)["allowed"] else None
 
 
 def values(made, role, index=0):
@@ -56,7 +56,7 @@ def values(made, role, index=0):
 
 
 def moved(obj, role):
-    """Put the one container of an attack in a role, beside a container that says that it sees nothing."""
+    """Put the one container of an attack in a role, beside a container without visible cards."""
     made = copy.deepcopy(obj)
     (bad,) = made["spec"]["containers"]
     if role == "containers":
@@ -148,12 +148,12 @@ class TestEnvFrom:
     def test_a_prefix_is_completed(self, name, role):
         made = attack("a2")
         made["spec"]["containers"][0]["envFrom"][0]["prefix"] = prefix = name[:-2]
-        left = admitted(moved(made, role), Policy("plain"))
+        patched = admitted(moved(made, role), Policy("plain"))
         if name in FAMILIES:
-            assert left is None
+            assert patched is None
             return
         wanted = NAME if name == "CUDA_VERSION" else name
-        assert values(left, role)[wanted] in {"void", "none", ""}, prefix
+        assert values(patched, role)[wanted] in {"void", "none", ""}, prefix
         assert not ask(made, "validate", Policy("plain"))["allowed"]
         assert not debugged(made, Policy("plain"))["allowed"]
 
@@ -166,23 +166,23 @@ class TestOldImages:
 
     def test_it_is_denied_where_nobody_repaired_it(self):
         policy = loader.load("default")
-        said = ask(attack("a3"), "validate", policy)
-        assert not said["allowed"]
-        assert "mutating webhook did not run" in said["status"]["message"]
+        output = ask(attack("a3"), "validate", policy)
+        assert not output["allowed"]
+        assert "mutating webhook did not run" in output["status"]["message"]
         assert not debugged(attack("a3"), policy)["allowed"]
 
     def test_a_template_is_warned_of_since_its_pods_are_repaired(self):
-        said = ask(templated(attack("a3")), "validate", loader.load("default"))
-        assert said["allowed"]
-        assert said["warnings"][0].startswith("GPU301 ")
+        output = ask(templated(attack("a3")), "validate", loader.load("default"))
+        assert output["allowed"]
+        assert output["warnings"][0].startswith("GPU301 ")
 
     def test_beside_a_gpu_it_is_blinded_too(self):
         made = attack("a3")
         gpu = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}}
         made["spec"]["containers"].append({"name": "train", "image": "i", "env": [], "resources": gpu})
-        left = admitted(made, loader.load("default"))
-        assert values(left, "containers")[NAME] == "void"
-        assert NAME not in values(left, "containers", 1)
+        patched = admitted(made, loader.load("default"))
+        assert values(patched, "containers")[NAME] == "void"
+        assert NAME not in values(patched, "containers", 1)
 
 
 class TestOtherVendorsLists:
@@ -217,12 +217,12 @@ class TestEveryPod:
         assert not ask(made, "validate", EVERY_POD)["allowed"]
 
     def test_an_ephemeral_container_is_denied_and_told_how_to_ask(self):
-        said = debugged(attack("a8"), EVERY_POD)
-        assert not said["allowed"]
-        assert f"kubectl debug --env={NAME}=void" in said["status"]["message"]
-        told = attack("a8")
-        told["spec"]["containers"][0]["env"] = [{"name": NAME, "value": "void"}]
-        assert debugged(told, EVERY_POD)["allowed"]
+        output = debugged(attack("a8"), EVERY_POD)
+        assert not output["allowed"]
+        assert f"kubectl debug --env={NAME}=void" in output["status"]["message"]
+        events = attack("a8")
+        events["spec"]["containers"][0]["env"] = [{"name": NAME, "value": "void"}]
+        assert debugged(events, EVERY_POD)["allowed"]
 
     def test_a_pod_of_before_can_still_be_changed(self):
         old = pod()
@@ -240,6 +240,6 @@ class TestEveryPod:
         assert ask(pod(), "validate", policy)["allowed"]
 
     def test_a_template_is_not_troubled(self):
-        said = ask(templated(attack("a8")), "validate", EVERY_POD)
-        assert said["allowed"]
-        assert not any(each.startswith("GPU302") for each in said.get("warnings", ()))
+        output = ask(templated(attack("a8")), "validate", EVERY_POD)
+        assert output["allowed"]
+        assert not any(each.startswith("GPU302") for each in output.get("warnings", ()))

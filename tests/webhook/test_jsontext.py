@@ -73,5 +73,5 @@ def finite(value):
 
 
 @given(st.text() | st.just("\ud800\x00\x1b"))
-def test_a_text_is_quoted_as_json_writes_it(said):
-    assert json_codec.quote(said) == json.dumps(said)
+def test_a_text_is_quoted_as_json_writes_it(output):
+    assert json_codec.quote(output) == json.dumps(output)

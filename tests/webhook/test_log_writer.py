@@ -1,4 +1,4 @@
-"""Log lines on every sort of descriptor, and what becomes of them when nobody reads."""
+"""Log lines on every kind of descriptor, also when it is not read."""
 
 import asyncio
 import fcntl
@@ -108,7 +108,7 @@ def test_the_open_file_that_others_share_goes_on_blocking(ends):
 
 
 def test_a_pipe_of_somebody_elses(monkeypatch):
-    """It cannot be opened anew: the runtime made it as root, and the container runs as somebody else."""
+    """It cannot be opened again: the runtime made it as root, and the container runs as another user."""
 
     def forbidden(*_):
         raise PermissionError

@@ -1,4 +1,4 @@
-"""Room for numbers is reserved before it is used; where there is none, that is said, and nothing dies of it."""
+"""Space for metrics is reserved before it is used; where there is none, that is reported and no process dies."""
 
 import errno
 import json

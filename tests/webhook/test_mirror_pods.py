@@ -32,10 +32,10 @@ def ask(obj, endpoint, policy, **request):
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 @pytest.mark.parametrize("endpoint", ["mutate", "validate"])
 def test_a_mirror_pod_is_allowed_as_it_is(policy, endpoint):
-    said = ask(pod(), endpoint, policy)
-    assert said["allowed"]
-    assert "patch" not in said
-    assert "warnings" not in said
+    output = ask(pod(), endpoint, policy)
+    assert output["allowed"]
+    assert "patch" not in output
+    assert "warnings" not in output
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
@@ -99,10 +99,10 @@ def test_the_api_server_does_not_ask_about_them(policy):
         for made in webhook_configurations.configurations(policy, webhook_configurations.RegistrationOptions())
         for hook in made["webhooks"]
     ]
-    asked = {
+    requested = {
         hook["name"].partition(".")[0]
         for hook in hooks
         for condition in hook["matchConditions"]
         if condition["name"] == "not-a-mirror-pod"
     }
-    assert asked == {"mutate", "pods"}
+    assert requested == {"mutate", "pods"}

@@ -117,7 +117,7 @@ def test_ordinary_paths_are_nobodys_concern():
 
 
 def test_where_a_volume_is_mounted_tells_pods_apart():
-    """Pods that differ only in where a volume is mounted are told apart, in whatever order they come."""
+    """Pods that differ only in where a volume is mounted are distinguished, in any order."""
     decider = Decider({None: policies.SHIPPED[0]}.get)
     for path, allowed in (("var/log", True), ("dev/nvidia0", False), ("var/log", True)):
         body = json.dumps(review(below_root(path))).encode()

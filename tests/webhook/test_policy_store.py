@@ -8,22 +8,22 @@ from gpu_admission.webhook.policy_store import RETRY, FileSources, PolicyStore
 from gpu_admission.webhook.review.types import PolicyError
 
 
-class Told:
+class Recorder:
     def __init__(self):
         self.loaded = []
         self.failed = []
 
 
 def make(*sources, load=webhook_standin.load, clock=lambda: 7.0):
-    told = Told()
+    events = Recorder()
     policies = PolicyStore(
         FileSources([str(source) for source in sources], load),
-        loaded=lambda name, when: told.loaded.append((name, when)),
-        failed=lambda source, message: told.failed.append((source, message)),
+        loaded=lambda name, when: events.loaded.append((name, when)),
+        failed=lambda source, message: events.failed.append((source, message)),
         clock=clock,
     )
     policies.refresh()
-    return policies, told
+    return policies, events
 
 
 def write(path, name="research", **more):
@@ -32,11 +32,11 @@ def write(path, name="research", **more):
 
 def test_the_first_is_the_default(tmp_path):
     write(tmp_path / "a.json", "a")
-    policies, told = make("strict", tmp_path / "a.json")
+    policies, events = make("strict", tmp_path / "a.json")
     assert list(policies.current) == ["strict", "a"]
     assert policies.get(None) is policies.current["strict"]
     assert policies.get("nope") is None
-    assert told.loaded == [("strict", 7.0), ("a", 7.0)]
+    assert events.loaded == [("strict", 7.0), ("a", 7.0)]
     assert policies.times == {"strict": 7.0, "a": 7.0}
 
 
@@ -66,21 +66,21 @@ def test_a_change_replaces_the_mapping_and_leaves_the_old_one_alone(tmp_path):
 def test_a_bad_version_is_told_once_and_the_old_stays(tmp_path):
     path = tmp_path / "a.json"
     write(path)
-    policies, told = make(path)
+    policies, events = make(path)
     replace(path, b"{")
     assert not policies.refresh()
     assert not policies.refresh()
-    assert len(told.failed) == 1
+    assert len(events.failed) == 1
     assert policies.get(None).name == "research"
 
 
 def test_a_file_that_vanishes_and_comes_back(tmp_path):
     path = tmp_path / "a.json"
     write(path)
-    policies, told = make(path)
+    policies, events = make(path)
     path.unlink()
     policies.refresh()
-    assert len(told.failed) == 1
+    assert len(events.failed) == 1
     assert policies.get(None) is not None
     write(path, version=2)
     assert policies.refresh()
@@ -99,9 +99,9 @@ def test_a_policy_that_is_renamed_leaves_no_ghost(tmp_path):
 def test_two_of_one_name(tmp_path):
     write(tmp_path / "a.json")
     write(tmp_path / "b.json")
-    policies, told = make(tmp_path / "a.json", tmp_path / "b.json")
+    policies, events = make(tmp_path / "a.json", tmp_path / "b.json")
     assert policies.missing == (str(tmp_path / "b.json"),)
-    assert "already has a policy named" in told.failed[0][1]
+    assert "already has a policy named" in events.failed[0][1]
 
 
 def test_what_could_not_be_read_is_tried_again_and_told_once(tmp_path):
@@ -114,31 +114,31 @@ def test_what_could_not_be_read_is_tried_again_and_told_once(tmp_path):
             raise PolicyError(why[0])
         return webhook_standin.load(source)
 
-    policies, told = make(path, load=load)
+    policies, events = make(path, load=load)
     for message in tuple(why):
         for _ in range(3 * RETRY):
             assert not policies.refresh()
-        assert told.failed[-1] == (str(path), message)
+        assert events.failed[-1] == (str(path), message)
         why.pop(0)
-    assert len(told.failed) == 2
+    assert len(events.failed) == 2
     assert [policies.refresh() for _ in range(RETRY)].count(True) == 1
     assert policies.get(None).name == "research"
-    calls = len(told.loaded)
+    calls = len(events.loaded)
     assert not any(policies.refresh() for _ in range(2 * RETRY))
-    assert len(told.loaded) == calls == 1
+    assert len(events.loaded) == calls == 1
 
 
 def test_a_name_that_another_policy_gives_up_meanwhile(tmp_path):
     one, two = tmp_path / "a.json", tmp_path / "b.json"
     write(one, "a")
     write(two, "b")
-    policies, told = make(one, two)
+    policies, events = make(one, two)
     write(one, "b")
     write(two, "c")
     for _ in range(RETRY):
         policies.refresh()
     assert list(policies.current) == ["b", "c"]
-    assert [source for source, _ in told.failed] == [str(one)]
+    assert [source for source, _ in events.failed] == [str(one)]
 
 
 def test_a_loader_with_a_bug_takes_nothing_down(tmp_path):
@@ -150,17 +150,17 @@ def test_a_loader_with_a_bug_takes_nothing_down(tmp_path):
     policies = None
     path = tmp_path / "a.json"
     write(path)
-    policies, told = make(path)
+    policies, events = make(path)
     policies._origin.load = load
     os.utime(path, ns=(1, 1))
     policies.refresh()
-    assert told.failed == [(str(path), "the loader failed: ZeroDivisionError")]
+    assert events.failed == [(str(path), "the loader failed: ZeroDivisionError")]
     assert policies.get(None) is not None
 
 
 def test_the_first_may_be_missing(tmp_path):
-    policies, told = make(tmp_path / "nope.json", "strict")
+    policies, events = make(tmp_path / "nope.json", "strict")
     assert policies.default is None
     assert list(policies.current) == ["strict"]
     assert policies.missing
-    assert len(told.failed) == 1
+    assert len(events.failed) == 1

@@ -301,16 +301,16 @@ def mapped(pid):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "arguments"),
     [
         ({"policy": "/nonexistent.json"}, "policy refused"),
         ({"tls_cert": "/nonexistent.crt"}, "certificate refused"),
     ],
 )
-def test_nothing_to_serve(tmp_path, settings, words):
+def test_nothing_to_serve(tmp_path, settings, arguments):
     server = Server(tmp_path, wait=False, **settings)
     assert server.process.wait(60) == 2
-    assert words in server.log
+    assert arguments in server.log
     assert "Traceback" not in server.log
 
 

@@ -60,8 +60,8 @@ class TestKeysThatSchedulersWrite:
         assert denied(decide(old, bare, **by))
         for value in CHANGED.values():
             assert denied(decide(with_metadata(**{field: {key: value, "other": "x"}}), old, **by)), value[:20]
-        for left in ({"other": "x"}, {}, None):
-            assert denied(decide(with_metadata(**{field: left}), old, **by)), left
+        for replacement in ({"other": "x"}, {}, None):
+            assert denied(decide(with_metadata(**{field: replacement}), old, **by)), replacement
         assert denied(decide(bare, old, **by))
         assert denied(decide({**bare, "metadata": None}, old, **by))
 
@@ -190,38 +190,40 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize("asked", REQUESTS)
+@pytest.mark.parametrize("requested", REQUESTS)
 class TestRequestsByAnnotation:
     """Schedulers count by them as long as the pod runs."""
 
-    def pair(self, asked, new, *, node="n"):
+    def pair(self, requested, new, *, node="n"):
         made = []
-        for annotations in (asked, new):
+        for annotations in (requested, new):
             one = with_metadata({"limits": {}}, annotations=annotations, labels={"kai.scheduler/queue": "q"})
             one["spec"] |= {"schedulerName": "kai-scheduler", "nodeName": node}
             made.append(one)
         return made
 
     @pytest.mark.parametrize("subresource", ["", "status"])
-    def test_of_a_bound_pod_they_stay(self, asked, subresource):
-        key = next(iter(asked))
-        for new in ({}, {**asked, key: "1"}, {**asked, "gpu-fraction-container-name": "other"}):
-            old, updated = self.pair(asked, new)
+    def test_of_a_bound_pod_they_stay(self, requested, subresource):
+        key = next(iter(requested))
+        for new in ({}, {**requested, key: "1"}, {**requested, "gpu-fraction-container-name": "other"}):
+            old, updated = self.pair(requested, new)
             response = decide(updated, old, policy=KAI, subresource=subresource)
             assert denied(response), new
             assert "while the pod runs" in response["status"]["message"]
 
-    def test_until_then_they_may_change(self, asked):
-        key = next(iter(asked))
-        old, updated = self.pair(asked, {**asked, key: {"gpu-fraction": "0.25"}.get(key, asked[key])}, node="")
+    def test_until_then_they_may_change(self, requested):
+        key = next(iter(requested))
+        old, updated = self.pair(
+            requested, {**requested, key: {"gpu-fraction": "0.25"}.get(key, requested[key])}, node=""
+        )
         assert decide(updated, old, policy=KAI)["allowed"]
 
-    def test_other_annotations_may(self, asked):
-        old, updated = self.pair(asked, {**asked, "example.com/x": "y"})
+    def test_other_annotations_may(self, requested):
+        old, updated = self.pair(requested, {**requested, "example.com/x": "y"})
         assert decide(updated, old, policy=KAI)["allowed"]
 
-    def test_an_ended_pod_may_lose_them(self, asked):
-        old, updated = self.pair(asked, {})
+    def test_an_ended_pod_may_lose_them(self, requested):
+        old, updated = self.pair(requested, {})
         old["status"]["phase"] = "Failed"
         assert decide(updated, old, policy=KAI)["allowed"]
 

@@ -71,10 +71,10 @@ FITS = [
 ]
 
 
-@pytest.mark.parametrize(("message", "advice", "said"), [each[1:] for each in FITS], ids=[each[0] for each in FITS])
-def test_within_a_line(message, advice, said):
-    assert warned(message, advice) == said
-    assert len(said) <= messages.LONGEST_WARNING
+@pytest.mark.parametrize(("message", "advice", "output"), [each[1:] for each in FITS], ids=[each[0] for each in FITS])
+def test_within_a_line(message, advice, output):
+    assert warned(message, advice) == output
+    assert len(output) <= messages.LONGEST_WARNING
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_within_a_line(message, advice, said):
 )
 @pytest.mark.parametrize("advice", ["", "y" * 1000, ("b; " * 400, "c"), ("d", "e" * 1000)])
 def test_never_longer_than_the_api_server_keeps(message, advice):
-    said = warned(message, advice)
-    assert len(said) <= messages.LONGEST_WARNING
-    assert said.isprintable()
-    assert said.startswith("GPU106 ")
+    output = warned(message, advice)
+    assert len(output) <= messages.LONGEST_WARNING
+    assert output.isprintable()
+    assert output.startswith("GPU106 ")
 
 
 def test_a_sentence_is_extended_by_what_need_not_be_read():
@@ -113,13 +113,13 @@ def test_what_must_be_read_of_a_sentence_stands_by_itself():
             assert sentence.startswith(part)
             assert part == part.strip(" ,;.(")
             assert part.count('"') % 2 == 0, part
-            assert all(part.count(left) == part.count(right) for left, right in ("()", "[]", "{}")), part
+            assert all(part.count(opening) == part.count(closing) for opening, closing in ("()", "[]", "{}")), part
 
 
 def test_warnings_say_what_to_write_instead():
     found = list(findings_of_examples())
     for finding in found:
-        (said,) = messages.warnings(Decision([(finding, "warn")]))
-        assert f"; {finding.remedy}" in said
+        (output,) = messages.warnings(Decision([(finding, "warn")]))
+        assert f"; {finding.remedy}" in output
     short = [finding for finding in found if len(messages.warnings(Decision([(finding, "warn")]))[0]) <= 120]
     assert len(short) > len(found) * 2 / 3

@@ -1,6 +1,6 @@
 """An AdmissionReview (admission.k8s.io/v1) read from bytes and written to bytes.
 
-Only the envelope is taken apart here; the object inside stays raw.
+Only the envelope is parsed here; the object inside stays raw.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _OPEN = f'{{"apiVersion": "{API_VERSION}", "kind": "{KIND}", "response": {{"uid"
 
 
 class NotAReviewError(ValueError):
-    """A body that is not an AdmissionReview; the message says why, in one line."""
+    """A body that is not an AdmissionReview; the message is the reason, in one line."""
 
 
 class Request:
-    """The request of an AdmissionReview. Every field is what its sender wrote, or empty where it wrote none."""
+    """The request of an AdmissionReview. A field that was not sent is empty."""
 
     __slots__ = ("kind", "name", "namespace", "object", "old_object", "operation", "raw", "subresource", "uid", "user")
 
@@ -55,7 +55,7 @@ class Request:
 
 
 def _typed(obj: Any, kind: Mapping[str, Any]) -> Any:
-    """Return an object with its type, which the request names even where the object leaves it out."""
+    """Return an object with its type, taken from the request where the object lacks it."""
     if not isinstance(obj, dict) or (obj.get("apiVersion") and obj.get("kind")):
         return obj
     group, version = as_str(kind.get("group")), as_str(kind.get("version"))
@@ -65,7 +65,7 @@ def _typed(obj: Any, kind: Mapping[str, Any]) -> Any:
 def decode(body: bytes) -> Request:
     """Return the request in a body.
 
-    Raises NotAReviewError where the body is not JSON, or no AdmissionReview of version v1 with a request that has
+    Raises NotAReviewError where the body is not JSON, or not an AdmissionReview of version v1 with a request that has
     a uid.
     """
     try:
@@ -94,9 +94,9 @@ def encode_body(
     patch: Sequence[Mapping[str, Any]] = (),
     audit: Mapping[str, str] | None = None,
 ) -> str:
-    """Return what an answer says beside the request's uid; a denial is 403 Forbidden with the message.
+    """Return the response after the request's uid; a denial is 403 Forbidden with the message.
 
-    Put together from pieces, of which only the patch needs an encoder of JSON: nearly every review is answered so.
+    Joined from strings, because only a patch needs a JSON encoder.
     """
     parts = [', "allowed": true' if allowed else ', "allowed": false']
     if not allowed:
@@ -107,12 +107,12 @@ def encode_body(
         encoded = binascii.b2a_base64(json_codec.write(patch), newline=False).decode()
         parts += (', "patchType": "JSONPatch", "patch": "', encoded, '"')
     if audit:
-        noted = ", ".join([f"{json_codec.quote(key)}: {json_codec.quote(value)}" for key, value in audit.items()])
-        parts += (', "auditAnnotations": {', noted, "}")
+        pairs = ", ".join([f"{json_codec.quote(key)}: {json_codec.quote(value)}" for key, value in audit.items()])
+        parts += (', "auditAnnotations": {', pairs, "}")
     parts.append("}}")
     return "".join(parts)
 
 
-def encode(uid: str, error_text: str) -> bytes:
-    """Return the AdmissionReview that answers the request of that uid with what ``rest`` put together."""
-    return f"{_OPEN}{json_codec.quote(uid)}{error_text}".encode()
+def encode(uid: str, encoded: str) -> bytes:
+    """Return the AdmissionReview that answers the request of that uid, with a result of ``encode_body``."""
+    return f"{_OPEN}{json_codec.quote(uid)}{encoded}".encode()

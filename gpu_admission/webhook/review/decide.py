@@ -1,7 +1,7 @@
-"""What admission says of one request: the one place where findings become consequences.
+"""The decision about one request: the one place where findings become consequences.
 
 ======================================  ==========================================  ===================
-seen                                    the rule has a safe fix                     it has none
+object and path                         the rule has a safe fix                     it has none
 ======================================  ==========================================  ===================
 Pod at ``/mutate``                      repaired                                    the policy's action
 Pod at ``/validate``                    GPU001, GPU101, GPU202 deny; GPU301,        the policy's action
@@ -10,13 +10,13 @@ Pod at ``/validate``                    GPU001, GPU101, GPU202 deny; GPU301,    
 template of any kind at ``/validate``   warn at most: its Pods will be repaired     the policy's action
 ======================================  ==========================================  ===================
 
-An update is judged for what it brings, whichever way it comes: by the Pod itself or by one of its subresources. What
+An update is judged by what it changes, whether by the Pod itself or by one of its subresources. What
 each of them can change (Kubernetes 1.36, pkg/registry/core/pod: strategy.go, storage/storage.go):
 
 =======================  ========================================  =============================================
 ``pods``                 labels, annotations, images, tolerations  judged
 ``pods/status``          status, labels, annotations               judged: the scheduler and kubelets may write it
-``pods/binding``         nodeName, and labels and annotations      judged: what the Binding brings to the Pod
+``pods/binding``         nodeName, and labels and annotations      judged: what the Binding adds to the Pod
                          that are copied from the Binding
 ``bindings``             the same                                  judged likewise
 ``ephemeralcontainers``  ephemeral containers                      judged
@@ -54,9 +54,9 @@ _PODS = frozenset({"Pod", "Binding"})
 
 
 class Decision(NamedTuple):
-    """The answer to one request, before it is put into words.
+    """The decision about one request, before it is encoded.
 
-    ``findings`` come with the action that counts here, which may be milder or sharper than the policy's.
+    ``findings`` have the action that applies here, which may be milder or stricter than the policy's.
     """
 
     findings: Sequence[tuple[Finding, Action]] = ()
@@ -65,7 +65,7 @@ class Decision(NamedTuple):
 
     @property
     def allowed(self) -> bool:
-        """Whether the request goes through."""
+        """Whether the request is allowed."""
         return "deny" not in [action for _, action in self.findings]
 
 
@@ -73,7 +73,7 @@ _NOTHING = Decision()
 
 
 def decide(request: Request, endpoint: str, engine: Engine) -> Decision:
-    """Judge a request that concerns the engine's policy, at ``mutate`` or ``validate``."""
+    """Judge a request in the scope of the engine's policy, at ``mutate`` or ``validate``."""
     if endpoint == "mutate":
         return _mutate(request, engine) if request.is_new_pod else _NOTHING
     if request.kind == "Binding":
@@ -92,7 +92,7 @@ def decide(request: Request, endpoint: str, engine: Engine) -> Decision:
 
 
 def _placed(obj: Any, request: Request) -> Any:
-    """Return an object with the namespace of the request, where its own metadata leaves that out."""
+    """Return an object with the request's namespace, where its own metadata has none."""
     metadata = as_dict(obj).get("metadata")
     if not request.namespace or not isinstance(metadata, dict) or metadata.get("namespace"):
         return obj
@@ -100,14 +100,14 @@ def _placed(obj: Any, request: Request) -> Any:
 
 
 def _pod_with(metadata: Any) -> dict[str, Any]:
-    """Return a Pod of which nothing is known but metadata that it is given."""
+    """Return a Pod of which only metadata is known."""
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}}
 
 
 def is_in_scope(request: Request, policy: Policy) -> bool:
-    """Tell whether a request is one that is judged at all.
+    """Return whether a request is judged at all.
 
-    It creates or changes an object in a namespace that the policy is for, and nobody exempt requests it.
+    It creates or changes an object in a namespace of the policy, and its user is not exempt.
     """
     if request.operation not in {"CREATE", "UPDATE"} or request.subresource not in _JUDGED_SUBRESOURCES:
         return False
@@ -119,7 +119,7 @@ def is_in_scope(request: Request, policy: Policy) -> bool:
 def _mutate(request: Request, engine: Engine) -> Decision:
     """Repair a new Pod, and deny at once what ``/validate`` would deny of the result.
 
-    The API server's own validation runs between the two, and would otherwise speak first.
+    The API server's own validation runs between the two, and its message would otherwise be shown instead.
     """
     mutation = engine.mutate(_placed(request.object, request), "admission")
     findings = engine.remaining(mutation)
@@ -139,7 +139,7 @@ def _should_have_been_repaired(finding: Finding, policy: Policy) -> bool:
 
 
 def of_template(finding: Finding, policy: Policy) -> Action:
-    """Return what comes of a finding on anything but a Pod: what its Pods will be repaired of is no reason to deny."""
+    """Return the action of a finding on anything but a Pod: what is repaired in its Pods is not denied."""
     if finding.fix == "safe" and finding.action == "deny" and policy.fixes(rules.BY_ID[finding.rule]):
         return "warn"
     return finding.action

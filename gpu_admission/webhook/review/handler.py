@@ -1,8 +1,7 @@
-"""The decision: the bytes of an AdmissionReview in, the bytes of its answer out.
+"""The decision: the bytes of an AdmissionReview in, the bytes of its response out.
 
-Pure but for the policies it is given. Two kinds of failure are never mixed: what the policy refuses is an
-answer with ``allowed: false``; what is not an AdmissionReview is an HTTP error, so that the cluster's
-failurePolicy decides.
+Two kinds of failure are never mixed: what the policy refuses is a response with ``allowed: false``; what is not an
+AdmissionReview is an HTTP error, so that the cluster's failurePolicy decides.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ if TYPE_CHECKING:
     Policies = Callable[[], Iterable[Policy]]
 
 
-_MOST_ENGINES = 256  # kept, of policies by name: those of objects come and go
+_MOST_ENGINES = 256  # by policy name: GPUPolicy objects are created and deleted
 
 
 class Decider:
-    """Answers reviews under whatever policy ``lookup`` returns for a name (None is the first policy).
+    """Answers reviews under the policy that ``lookup`` returns for a name (None is the first policy).
 
-    Where a review names no policy, the first of ``all_policies`` judges that is for the request's namespace
-    (``spec.match``). A policy that is named judges nothing outside of its namespaces either.
+    Where a review names no policy, the first of ``all_policies`` that matches the request's namespace (``spec.match``)
+    is used. A named policy judges nothing outside of its namespaces either.
 
-    Thread-safe: the only state is the engine of each policy, which may be made twice but is never wrong.
+    Thread-safe: the only state is the engine of each policy, which two threads may both make.
     """
 
     def __init__(self, lookup: Lookup, *, all_policies: Policies | None = None) -> None:
         self._lookup = lookup
         self._all = all_policies
         self._engines: dict[str, Engine] = {}
-        rules.load_all()  # here, and not while a review waits
+        rules.load_all()  # not while a review waits
 
     def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Response:
         """Answer one review; ``endpoint`` is ``mutate`` or ``validate``."""
@@ -71,14 +70,14 @@ class Decider:
         )
 
     def _first_for(self, namespace: str) -> Policy | None:
-        """Return the first policy that is for a namespace; None where none is, and nothing is judged."""
+        """Return the first policy that matches a namespace; None where none does, and nothing is judged."""
         policies = self._all() if self._all is not None else ()
         return next((policy for policy in policies if policy.governs(namespace)), None)
 
     def _engine(self, policy: Policy) -> Engine:
         engine = self._engines.get(policy.name)
         if engine is None or engine.policy is not policy:
-            if len(self._engines) >= _MOST_ENGINES:  # of policies that were deleted, most of them
+            if len(self._engines) >= _MOST_ENGINES:  # most are of deleted policies
                 self._engines = {}
             engine = self._engines[policy.name] = Engine(rules.ALL, policy)
         return engine
@@ -103,14 +102,14 @@ def _error(status: HTTPStatus, message: str) -> Response:
 
 
 def kinds(policies: Mapping[str, Policy]) -> frozenset[str]:
-    """Return the kinds that metrics may name: those of the table and the policies' own, a bounded number."""
+    """Return the kinds that may be a label of metrics: those of the table and of the policies, a bounded number."""
     own = {entry["kind"] for policy in policies.values() for entry in policy.workloads}
     return frozenset({kind for _, kind, _ in known()} | own | {CLAIM, TEMPLATE, DEVICE_CLASS})
 
 
 def _decider(policies: PolicyStore) -> Decider:
     def loaded() -> Iterable[Policy]:
-        return policies.current.values()  # of the moment: they are replaced as a whole
+        return policies.current.values()  # not stored: they are replaced as a whole
 
     return Decider(policies.get, all_policies=loaded)
 

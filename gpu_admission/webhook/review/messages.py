@@ -1,4 +1,4 @@
-"""A verdict in words: what ``kubectl`` prints to somebody who never heard of us."""
+"""A decision as text: the messages that ``kubectl`` prints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .decide import Decision
 
 # The API server: all warnings of a request over 4,096 characters are cut to 256 each, and one with a control
-# character is dropped in silence (k8s.io/apiserver/pkg/warning).
+# character is dropped without a message (k8s.io/apiserver/pkg/warning).
 MOST_WARNINGS = 10
 GOOD_WARNING = 120
 LONGEST_WARNING = 256
@@ -42,7 +42,7 @@ def denial(decision: Decision, policy: Policy) -> str:
 
 def _sentence(finding: Finding) -> str:
     where = pointers.to_text(finding.pointer)
-    if len(where) > LONGEST_POINTER:  # keys come from strangers, and may be megabytes
+    if len(where) > LONGEST_POINTER:  # keys come from users, and may be megabytes
         where = f"{where[: LONGEST_POINTER - 1]}…"
     return escape(f"{finding.rule} {finding.message}; {finding.advice} [{where}]")
 
@@ -57,10 +57,10 @@ def warnings(decision: Decision) -> list[str]:
 
 
 def _warning(finding: Finding) -> str:
-    """Return what is wrong and what to write instead, and of the rest as much as fits.
+    """Return message and advice in the longest form that fits.
 
-    A sentence is said whole, or as far as its rule says that it stands by itself. Where 120 characters hold no remedy,
-    the API server's own limit counts.
+    A message is shortened only to the rule's own summary, the advice only to its remedy. Where no form with a remedy
+    fits into 120 characters, the API server's limit applies.
     """
     messages = [escape(f"{finding.rule} {each}") for each in (finding.message, finding.summary)]
     forms = [f"{message}; {escape(advice)}" for message in messages for advice in (finding.advice, finding.remedy)]

@@ -1,4 +1,4 @@
-"""What is answered to a review, and what is recorded of it: a verdict as the response's JSON."""
+"""The response to a review and its record: a decision as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ReviewResult(NamedTuple):
-    """The response to a request but for its uid (see ``admission_review.encode``), and what is recorded of it.
+    """The response to a request after its uid (see ``admission_review.encode``), and what is recorded.
 
     ``rules`` are (rule, action) of every finding; ``applied`` the rules whose fixes are in the patch.
     """
@@ -34,7 +34,7 @@ ALLOWED = ReviewResult(admission_review.encode_body(allowed=True), "allowed")
 
 
 def from_decision(decision: Decision, policy: Policy) -> ReviewResult:
-    """Encode a verdict as the response to its request."""
+    """Encode a decision as the response to its request."""
     if not (decision.findings or decision.patch):
         return ALLOWED
     allowed = decision.allowed

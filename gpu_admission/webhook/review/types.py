@@ -1,7 +1,7 @@
-"""What the server and the decision know of each other: bytes in, a Response out.
+"""The interface between the server and the decision: bytes in, a Response out.
 
-The server never looks into a review and the decision never sees a socket, so each is tested without the
-other and the server can be exchanged when a measurement says so.
+The server does not parse reviews and the decision has no socket, so each is tested without the other and the server can
+be replaced.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RETRY: Headers = (*JSON, (b"retry-after", b"1"))
 
 
 class ReviewRecord(TypedDict, total=False):
-    """What the log line and the metrics say about one review: names and verdicts, never an object's content."""
+    """What the log line and the metrics record of one review: names and decisions, never an object's content."""
 
     uid: str
     operation: str
@@ -37,7 +37,7 @@ class ReviewRecord(TypedDict, total=False):
 
 
 class Response(NamedTuple):
-    """An HTTP answer (status 100..599, whole body, lower-case header names) and what to record about it."""
+    """An HTTP response (status 100..599, whole body, lower-case header names) and its record."""
 
     status: int
     body: bytes
@@ -46,7 +46,7 @@ class Response(NamedTuple):
 
 
 def error_body(status: int, sentence: str) -> bytes:
-    """Write the error of a body that is not a review as one line of JSON: ``{"error": …, "status": …}``."""
+    """Return an error as one line of JSON: ``{"error": …, "status": …}``."""
     return json.dumps({"error": sentence, "status": status}).encode() + b"\n"
 
 
@@ -58,9 +58,9 @@ Load = Callable[[str], Policy]
 
 
 class ReviewEngine(NamedTuple):
-    """The decision as the server takes it: how to load policies, and how to judge under a set of them."""
+    """The decision as the server uses it: how to load policies, and how to judge under a set of them."""
 
     load: Load
     decider: Callable[[PolicyStore], ReviewHandler]
     kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ("Pod",)
-    """Kinds that metrics may name: a bounded number, whatever clients send."""
+    """Kinds that may be a label of metrics: a bounded number, regardless of what clients send."""

@@ -1,4 +1,4 @@
-"""What a complete request leads to: a review, decided here and now, or a page, made in a thread."""
+"""Handles complete requests: a review is decided at once, a page is made in a thread."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .wsgi import Wsgi
 
 ENDPOINTS = frozenset({"validate", "mutate"})
-PATIENCE = 30.0  # the longest timeout that a webhook configuration can request
+PATIENCE = 30.0  # seconds; the longest timeout of a webhook configuration
 UID = re.compile(rb'"uid"\s*:\s*"([0-9A-Za-z-]{1,64})"')
 GO_DURATION = re.compile(rb"(?:^|&)timeout=((?:\d{1,9}(?:\.\d{1,9})?(?:h|ms|m|s)){1,4})(?:&|$)")
 GO_PART = re.compile(rb"([\d.]+)(h|ms|m|s)")
@@ -36,14 +36,14 @@ NO_SUCH_POLICY = HttpError(HTTPStatus.NOT_FOUND, "no policy of that name is load
 
 
 class Responder(Protocol):
-    """Where an answer goes: the connection the request came on."""
+    """The connection of a request, which sends the response."""
 
     def respond(self, answer: Response) -> None:
-        """Send it. Call it once, on the loop."""
+        """Send a response. Call it once, on the loop."""
 
 
 class Observer(Protocol):
-    """Is told what became of each request, after it was answered."""
+    """Logs and counts requests after they were answered."""
 
     def reviewed(self, endpoint: str, policy: str, answer: Response, seconds: float) -> None:
         """Note that a review was answered ``seconds`` after its body was complete."""
@@ -52,7 +52,7 @@ class Observer(Protocol):
         """Note that a request got an HTTP error instead of a review."""
 
     def crashed(self, uid: str, error: Exception) -> None:
-        """Note that the decision raised: our bug."""
+        """Note that the decision raised an exception."""
 
 
 class Pages:
@@ -66,18 +66,18 @@ class Pages:
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def admit(self, head: RequestHead) -> HttpError | None:  # noqa: ARG002 - a review is more particular
-        """Say before the body has come whether the request will be refused."""
+    def admit(self, head: RequestHead) -> HttpError | None:  # noqa: ARG002 - used by Reviews
+        """Return, before the body is read, the error of a request that will be refused; None for any other."""
         if self._running >= PAGES_WAITING:
             return HttpError.busy("too many requests")
         return None
 
     def patience(self, head: RequestHead) -> float:  # noqa: ARG002 - as above
-        """How many seconds the client is going to wait."""
+        """Return how many seconds the client will wait."""
         return PATIENCE
 
     def too_large(self) -> HttpError:
-        """Refuse a body over the limit."""
+        """Return the error for a body over the limit."""
         sentence = f"the body is larger than {self._settings.max_body} bytes"
         return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
 
@@ -86,7 +86,7 @@ class Pages:
         self._observer.refused(head.path if head is not None else "", refusal)
 
     def handle(self, head: RequestHead, body: bytes, responder: Responder) -> None:  # noqa: ARG002 - pages take no body
-        """Answer a complete request, at once or later; never raises."""
+        """Answer a complete request, now or later; never raises."""
         self._spawn(self._page(head, responder))
 
     def _spawn(self, work: asyncio.Coroutine[None, None, None]) -> None:  # type: ignore[name-defined]
@@ -99,7 +99,7 @@ class Pages:
         try:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._pool, call, self._wsgi, head)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is our bug
+        except Exception as error:  # noqa: BLE001 - any exception is a bug, and must be answered
             self._observer.crashed("", error)
             answer = HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error").answer
         finally:
@@ -108,7 +108,7 @@ class Pages:
 
 
 class Target(NamedTuple):
-    """Where a review goes: ``validate`` or ``mutate``, and the policy requested (None: the first)."""
+    """The target of a review: ``validate`` or ``mutate``, and the policy requested (None: the first)."""
 
     endpoint: str
     policy: str | None
@@ -133,7 +133,7 @@ class Reviews(Pages):
         self._queued = 0
 
     def admit(self, head: RequestHead) -> HttpError | None:
-        """404, 405, 413, 415 or 503 as far as the head tells."""
+        """Return a 404, 405, 413, 415 or 503 as far as the head determines it."""
         target = review_target(head)
         if target is None:
             return super().admit(head)
@@ -153,11 +153,11 @@ class Reviews(Pages):
         return None
 
     def patience(self, head: RequestHead) -> float:
-        """Read the ``timeout=10s`` that the API server appends."""
+        """Return the seconds of the ``timeout=10s`` that the API server appends."""
         return deadline(head.query)
 
     def handle(self, head: RequestHead, body: bytes, responder: Responder) -> None:
-        """Decide a review on the spot, or in a thread when it is large."""
+        """Decide a review at once, or in a thread when it is large."""
         target = review_target(head)
         if target is None:
             super().handle(head, body, responder)
@@ -170,7 +170,7 @@ class Reviews(Pages):
         started = time.perf_counter()
         try:
             answer = self._decide(body, target.endpoint, target.policy)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is our bug and no verdict
+        except Exception as error:  # noqa: BLE001 - any exception is a bug, and must not allow or deny
             found = UID.search(body, 0, 1 << 16)
             self._observer.crashed(found[1].decode() if found else "", error)
             failure = HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error").answer
@@ -183,9 +183,9 @@ class Reviews(Pages):
         self._observer.reviewed(target.endpoint, policy.name if policy is not None else "", answer, seconds)
 
     async def _review_large(self, head: RequestHead, target: Target, body: bytes, responder: Responder) -> None:
-        """One at a time: parsed, a body can take twenty times its size.
+        """Decide a large review: one at a time, because a parsed body can take twenty times its size.
 
-        In a thread, because it can take a second, and small reviews should not wait behind it.
+        In a thread, because it can take a second, and small reviews should not wait for it.
         """
         patience = min(self._settings.large_body_wait, deadline(head.query))
         self._queued += 1
@@ -211,11 +211,11 @@ def _essence(media: bytes) -> bytes:
 
 
 def review_target(head: RequestHead) -> Target | None:
-    """Which review a request is for; None for every other path."""
+    """Return the target of a review; None for every other path."""
     return _target(head.raw_path) if b"%" not in head.raw_path else _of_path(head.path)
 
 
-@lru_cache(maxsize=64)  # each policy's two
+@lru_cache(maxsize=64)  # two per policy
 def _target(raw_path: bytes) -> Target | None:
     return _of_path(raw_path.decode("utf-8", "replace"))
 
@@ -231,7 +231,7 @@ def _of_path(path: str) -> Target | None:
 
 @lru_cache(maxsize=64)  # a cluster has a few timeouts
 def deadline(query: bytes) -> float:
-    """Seconds that the API server waits, from the Go duration in ``timeout=10s``; PATIENCE when not given."""
+    """Return the seconds that the API server waits: the Go duration in ``timeout=10s``; PATIENCE when not given."""
     found = GO_DURATION.search(query)
     if found is None:
         return PATIENCE

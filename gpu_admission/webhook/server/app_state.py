@@ -1,4 +1,4 @@
-"""All that one server process holds, put together once in the arbiter and inherited by every worker."""
+"""The state of a server process, made once in the arbiter and inherited by every worker."""
 
 from __future__ import annotations
 
@@ -55,27 +55,34 @@ class AppState:
         self._throttle = logs.Throttle()
         self._decisions = logs.Decisions(settings.log_format, settings.log_level, log_writer)
         self._worker = False
-        self.embedded = self._embedded_certificate()  # first of all: it may fail, and nothing else lies about yet
+        self.embedded = self._embedded_certificate()  # first: it may fail, and nothing has to be removed yet
         self.metrics = self._make_metrics()
         self._kinds = engine.kinds
-        sources: FileSources | ObjectSources = FileSources(settings.policy, self._under_mode(engine.load))
-        if settings.policy_source == "crd":
-            sources = ObjectSources(settings.policy_directory, settings.mode)
-            checks = (*checks, sources.unready)
+        sources, further_checks = self._policy_sources(engine.load)
         self.policies = PolicyStore(
             sources, loaded=self._policy_loaded, failed=self._policy_failed, removed=self._policy_removed
         )
         self.certificate = self._serving_certificate() if settings.tls else None
+        checks = (*checks, *further_checks)
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks, self.heartbeats)
         self.refresh()
+        self._make_applications(engine)
+
+    def _make_applications(self, engine: ReviewEngine) -> None:
         self._decide = engine.decider(self.policies)
         self._pool = ThreadPoolExecutor(4, "page")
-        # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
-        self.pages = self._make_pages(health=not settings.client_ca, index=True)
+        # With client certificates, neither kubelet nor Prometheus could reach the health pages: only the health port
+        # serves them.
+        self.pages = self._make_pages(health=not self.settings.client_ca, index=True)
         self._health_pages = self._make_pages(health=True, index=False)
 
-    def _under_mode(self, load: Load) -> Load:
-        return lambda source: load(source).under(self.settings.mode)
+    def _policy_sources(self, load: Load) -> tuple[FileSources | ObjectSources, Sequence[Callable[[], str | None]]]:
+        """Return where policies come from, and the readiness checks of that."""
+        settings = self.settings
+        if settings.policy_source == "crd":
+            objects = ObjectSources(settings.policy_directory, settings.mode)
+            return objects, (objects.unready,)
+        return FileSources(settings.policy, lambda source: load(source).under(settings.mode)), ()
 
     def _make_metrics(self) -> Metrics:
         made = Metrics(slots=2 * self.settings.workers)
@@ -122,13 +129,13 @@ class AppState:
         )
 
     def refresh(self) -> None:
-        """Take over what changed on disk; never raises for what it finds there."""
+        """Load what changed on disk; never raises for its content."""
         self.policies.refresh()
         if self.certificate is not None:
             self.certificate.refresh(time.time())
 
     def maintain(self) -> None:
-        """In the arbiter, every second: keep the embedded certificate alive, and take over what changed."""
+        """In the arbiter, every second: maintain the embedded certificate and the sidecars, and load what changed."""
         if self.keeper is not None:
             if self.keeper.watch(time.monotonic()):
                 self._log.info("certificate sidecar started")
@@ -141,7 +148,7 @@ class AppState:
         self.refresh()
 
     def stop_sidecars(self) -> None:
-        """End what runs beside the server; its workers have ended."""
+        """End the sidecars; the workers have ended."""
         for process in (self.keeper, self.watcher):
             if process is not None:
                 process.stop()
@@ -149,8 +156,8 @@ class AppState:
     def enter_worker(self, slot: int) -> None:
         """In a worker, after the fork.
 
-        Policies and certificates that are refused are from now on the arbiter's to log and count: it sees the
-        same files, and one bad version should count once.
+        From now on only the arbiter logs and counts refused policies and certificates: it reads the same files, and
+        one bad version should count once.
         """
         self._worker = True
         self.metrics.enter_slot(slot)
@@ -169,15 +176,15 @@ class AppState:
         self._decisions.write(endpoint, policy, answer.status, seconds, record)
 
     def refused(self, path: str, refusal: HttpError) -> None:
-        """Count a refused request; log it unless there is a flood of them."""
+        """Count a refused request; log it unless there are too many."""
         self.metrics.refused(refusal.status)
-        held = self._throttle.admit(time.monotonic())
-        if held is not None:
-            line = {"status": refusal.status, "reason": refusal.sentence, "path": path, "unlogged": held}
+        omitted = self._throttle.admit(time.monotonic())
+        if omitted is not None:
+            line = {"status": refusal.status, "reason": refusal.sentence, "path": path, "unlogged": omitted}
             self._log.warning("request refused", extra=logs.fields(line))
 
     def crashed(self, uid: str, error: Exception) -> None:
-        """Log our own bug with the review's uid and the places in the code."""
+        """Log an exception with the review's uid and the places in the code."""
         self._log.error("review failed", extra=logs.fields({"uid": uid, **logs.describe(error)}))
 
     def _policy_loaded(self, name: str, when: float) -> None:

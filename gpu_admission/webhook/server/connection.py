@@ -1,4 +1,4 @@
-"""One client connection: where in its request it stands, and for how long it may stand there."""
+"""One client connection: a state machine in which each state has a deadline."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 FOREVER = float("inf")
 UNSENT = 16384
-"""Bytes of answers that a client has not read above which it is taken for one that does not read."""
+"""Bytes of responses that a client has not read above which it counts as not reading."""
 PIPELINED = 16
-"""Requests that may come in one read; the cluster's clients wait for an answer before they send another."""
+"""Requests that may arrive in one read; the cluster's clients wait for a response before the next request."""
 
 HANDSHAKE, IDLE, HEAD, BODY, ANSWERING, FLUSHING, LINGERING, CLOSED = range(8)
 
 
 class ReviewConnection(asyncio.BufferedProtocol):
-    """Takes bytes from a transport (which does TLS), hands requests to the application, sends its answers.
+    """Parses the bytes of a transport (which does TLS), passes requests to the application, sends its responses.
 
     ========== ====================================== ======================== ===================================
     state      waits for                              at most for              then
@@ -37,11 +37,11 @@ class ReviewConnection(asyncio.BufferedProtocol):
     ANSWERING  the application                        forever                 never given up
     FLUSHING   a client that does not read            ``write_timeout``        closed
     IDLE       the next request                       ``keepalive``            closed
-    LINGERING  the client's end, so that a reset      ``linger``               closed
-               cannot overtake the last answer
+    LINGERING  the client's close, so that a reset    ``linger``               closed
+               cannot overtake the last response
     ========== ====================================== ======================== ===================================
 
-    All but ANSWERING may be given up for another connection, those in IDLE last (see ConnectionManager).
+    All but ANSWERING may be evicted for another connection, those in IDLE last (see ConnectionManager).
     """
 
     def __init__(self, manager: ConnectionManager, *, tls: bool) -> None:
@@ -52,20 +52,20 @@ class ReviewConnection(asyncio.BufferedProtocol):
         self._head: RequestHead | None = None
         self._refusal: HttpError | None = None
         self._body = bytearray()
-        self._whole = b""  # a body that came in one piece, as nearly all do
+        self._whole = b""  # a body that arrived in one part, as nearly all do
         self._seen = 0
         self._requests: deque[tuple[RequestHead, bytes, HttpError | None]] = deque()
         self._waiting = 0  # bytes of bodies in them
         self._error: HttpError | None = None  # what follows them
         self._closing = self._blocked = self._bodiless = False
         self.opening: asyncio.Task[None] | None = None
-        """What makes the transport, while there is none."""
+        """The task that makes the transport, until there is one."""
         self.held = 0
-        """Bytes of bodies that this connection holds."""
+        """Bytes of bodies that this connection has buffered."""
         self.served = False
         """Whether a request was ever answered here."""
         self.progress = self.deadline = 0.0
-        """When bytes last came, and when ``expire`` will be called (the loop's clock)."""
+        """When bytes last arrived, and when ``expire`` will be called (the loop's clock)."""
         self._expect(HANDSHAKE, manager.settings.handshake_timeout)
         manager.open.add(self)
 
@@ -80,7 +80,7 @@ class ReviewConnection(asyncio.BufferedProtocol):
         self._expect(HEAD, self._manager.settings.header_timeout)
 
     def get_buffer(self, _: int) -> memoryview:
-        return self._manager.buffer  # filled and taken in one go, so one is enough for all
+        return self._manager.buffer  # copied at once in buffer_updated, so all connections share one
 
     def buffer_updated(self, size: int) -> None:
         data = bytes(self._manager.buffer[:size])
@@ -132,7 +132,7 @@ class ReviewConnection(asyncio.BufferedProtocol):
         if self._refusal is None and self._seen > settings.max_body:
             self._refusal = self._manager.app.too_large()
         if self._refusal is not None:
-            # Read on to the end, or to a limit: a client that is still sending would not read our answer.
+            # Read to the end, or to a limit: a client that is still sending would not read the response.
             self._whole, self._body = b"", bytearray()
             if self._seen >= settings.max_discard:
                 raise self._refusal
@@ -151,14 +151,14 @@ class ReviewConnection(asyncio.BufferedProtocol):
         self._head, self._whole, self._body = None, b"", bytearray()
 
     def _hold(self) -> None:
-        """Account for bodies that cannot be handed on yet; raises HttpError (503)."""
+        """Account for bodies that cannot be processed yet; raises HttpError (503)."""
         if self.held or self._whole or self._body or len(self._requests) > 1:
             self._manager.hold(self, self._waiting + len(self._whole) + len(self._body))
 
     # Answering.
 
     def _serve(self) -> None:
-        """Answer the next request that is complete; the turns of other connections come between two of one client."""
+        """Answer the next complete request; between two of one client, other connections are served."""
         if self.state not in {IDLE, HEAD, BODY}:
             return
         if self._requests:
@@ -181,10 +181,10 @@ class ReviewConnection(asyncio.BufferedProtocol):
             return
         self._manager.app.handle(head, body, self)
         if self.state == ANSWERING:
-            self._pause()  # a thread makes the answer; until then nothing more is read
+            self._pause()  # a thread makes the response; until then nothing is read
 
     def respond(self, answer: Response) -> None:
-        """Send the answer to the request under way. Call it once, on the loop."""
+        """Send the response to the present request. Call it once, on the loop."""
         if self.state != ANSWERING or self._transport is None:
             return
         manager = self._manager
@@ -194,7 +194,7 @@ class ReviewConnection(asyncio.BufferedProtocol):
         self._go_on()
 
     def _fail(self, error: HttpError) -> None:
-        """Answer before the request is complete; the connection cannot go on after that."""
+        """Answer an incomplete request; the connection is closed after that."""
         self._manager.app.refused(self._head, error)
         self._closing, self._bodiless, self.state = True, False, ANSWERING
         self._manager.hold(self, 0)
@@ -222,7 +222,7 @@ class ReviewConnection(asyncio.BufferedProtocol):
         elif self._head is not None and self.state != BODY:
             self._expect(BODY, min(settings.body_timeout, self._manager.app.patience(self._head)))
             if self._head.expects and not self._seen:
-                if self._refusal is not None:  # whoever waits for a 100 has sent nothing
+                if self._refusal is not None:  # a client that waits for a 100 has sent no body
                     self._fail(self._refusal)
                     return
                 assert self._transport is not None  # noqa: S101 - it brought the head
@@ -237,7 +237,7 @@ class ReviewConnection(asyncio.BufferedProtocol):
     # Ending.
 
     def expire(self) -> None:
-        """End, because the deadline has passed: politely where the client can still listen, else at once."""
+        """End because the deadline has passed: with a response where the client can still read one, else at once."""
         if self.state == IDLE:
             self._finish()
         elif self.state == BODY:
@@ -248,14 +248,14 @@ class ReviewConnection(asyncio.BufferedProtocol):
             self.close()
 
     def evict(self) -> None:
-        """Give up an unfinished body for another."""
+        """End to make room for another connection's body."""
         if self.state == BODY:
             self._fail(HttpError.busy("too many unfinished bodies"))
         else:
             self.close()
 
     def retire(self) -> None:
-        """Close if nothing is under way, because the worker ends."""
+        """Close if no request is in progress, because the worker ends."""
         if self.state in {HANDSHAKE, IDLE, HEAD}:
             self._finish()
 
@@ -265,7 +265,7 @@ class ReviewConnection(asyncio.BufferedProtocol):
         self.deadline = self.progress + seconds
 
     def _finish(self) -> None:
-        """Tell the client that we are done, and stay until it has heard it."""
+        """Close our side, and wait for the client's."""
         transport = self._transport
         if transport is None:
             self.close()
@@ -274,12 +274,12 @@ class ReviewConnection(asyncio.BufferedProtocol):
         self._expect(LINGERING, self._manager.settings.linger)
         transport.resume_reading()
         if self._tls:
-            transport.close()  # flushes, tells the client, and waits for it
+            transport.close()  # flushes, sends close_notify, and waits for the client's
         else:
             transport.write_eof()
 
     def close(self) -> None:
-        """Let go of everything, now."""
+        """Release everything at once."""
         if self.state == CLOSED:
             return
         self.state = CLOSED

@@ -1,4 +1,4 @@
-"""All connections of one event loop: accepted, bounded, given up when they stall, and let go at the end."""
+"""All connections of one event loop: accepted, bounded, evicted when they stall, and closed in a drain."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from .readiness import Drain
     from .settings import ServerSettings
 
-SWEEP = 0.25  # seconds between looks at the deadlines
+SWEEP = 0.25  # seconds between checks of the deadlines
 PAUSE = 0.1  # seconds without accepting, when there is no room or no file descriptor left
-LATE = 2  # looks in a row that came late: one may be a machine that paused, which refusals would not mend
-STALLED = 0.5  # seconds without a byte after which an unfinished body may be given up for another
+LATE = 2  # consecutive late sweeps: a single one may be a paused machine, where refusals would not help
+STALLED = 0.5  # seconds without a byte after which an unfinished body may be evicted for another
 READ = 64 * 1024  # bytes
-FLOOD = 100  # connections; an API server keeps 25
+FLOOD = 100  # connections; an API server has 25
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class ConnectionManager:
     """Listening sockets, connections and their limits.
 
-    Nobody who stalls can keep anybody else out: deadlines end what does not move, and when there are too many
-    connections or too many bytes of unfinished bodies, the one that has not moved for longest goes first.
+    A client that stalls cannot keep others out: deadlines end connections without progress, and when there are too many
+    connections or too many bytes of unfinished bodies, the one without progress for longest is closed first.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class ConnectionManager:
 
     @property
     def closing(self) -> bool:
-        """Whether each answer ends its connection."""
+        """Whether each response closes its connection."""
         return self.stopping or self._drain.begun
 
     def date(self) -> bytes:
-        """Give the Date header line, made once a second."""
+        """Return the Date header line, made once a second."""
         now = int(time.time())
         if self._date[0] != now:
             self._date = now, b"date: " + formatdate(now, usegmt=True).encode() + b"\r\n"
@@ -81,15 +81,14 @@ class ConnectionManager:
     def listen(self, socks: Sequence[socket.socket]) -> None:
         """Accept on these sockets from now on.
 
-        One connection at a time and in turn with all else: whoever takes a hundred at a go, as asyncio does,
-        leaves none to the other workers.
+        One connection per event: asyncio accepts a hundred at once, which leaves none to the other workers.
         """
         for sock in socks:
             self._listening.append(sock)
             self.loop.add_reader(sock.fileno(), self._accept, sock)
 
     def stop(self) -> None:
-        """Take what the kernel has accepted for us already, then nothing more. The sockets stay open."""
+        """Accept what is in the kernel's queues, then nothing more. The sockets stay open."""
         self.stopping = True
         for sock in self._listening:
             self.loop.remove_reader(sock.fileno())
@@ -104,7 +103,7 @@ class ConnectionManager:
         try:
             sock, _ = listening.accept()
         except OSError as error:
-            # What is given up frees its descriptor a moment later; the client waits in the kernel meanwhile.
+            # An evicted connection frees its descriptor a moment later; the client waits in the kernel's queue.
             if error.errno in NO_ROOM and not self.evict():
                 self._hold_off(listening)
             return False
@@ -113,7 +112,7 @@ class ConnectionManager:
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open(sock)
-        except OSError:  # already gone again
+        except OSError:  # already closed by the client
             sock.close()
         return True
 
@@ -122,19 +121,19 @@ class ConnectionManager:
         if self._certificate is not None:
             context = self._certificate.context_at(time.time())
             if context is None:
-                sock.close()  # no certificate yet: never plain HTTP instead
+                sock.close()  # no certificate yet; plain HTTP is not an alternative
                 return
         connection = ReviewConnection(self, tls=context is not None)
         connection.opening = self.loop.create_task(self._connect(connection, sock, context))
 
     async def _connect(self, connection: ReviewConnection, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Make the connection's transport, which owns the socket from then on."""
-        # Our own deadlines come first; these are for what they cannot see.
+        # Our own deadlines are shorter; these cover what they do not.
         handshake, shutdown = self.settings.handshake_timeout + SWEEP, self.settings.linger + SWEEP
         timeouts = {"ssl_handshake_timeout": handshake, "ssl_shutdown_timeout": shutdown} if context else {}
         try:
             await self.loop.connect_accepted_socket(lambda: connection, sock, ssl=context, **timeouts)
-        except (OSError, asyncio.CancelledError):  # reset, no common cipher, a certificate it distrusts; or given up
+        except (OSError, asyncio.CancelledError):  # reset, no common cipher, an untrusted certificate; or evicted
             connection.close()
         else:
             connection.opening = None
@@ -151,7 +150,7 @@ class ConnectionManager:
     # Limits.
 
     def evict(self) -> bool:
-        """Make room: unfinished business goes before kept-alive connections, what moved last goes last."""
+        """Close a connection: unfinished ones before idle ones, of each the one without progress for longest."""
         candidates = (each for each in self.open if each.state != ANSWERING)
         victim = min(candidates, key=lambda each: (each.state == IDLE, each.progress), default=None)
         if victim is None:
@@ -160,7 +159,7 @@ class ConnectionManager:
         return True
 
     def hold(self, connection: ReviewConnection, size: int) -> None:
-        """Account for ``size`` bytes that a connection holds; raises HttpError (503) when there is no room to make."""
+        """Account for ``size`` bytes that a connection buffers; raises HttpError (503) when no room can be made."""
         while size > connection.held and self._held + size - connection.held > self.settings.max_buffered:
             others = (each for each in self.open if each is not connection and each.held)
             slowest = min(others, key=lambda each: each.progress, default=None)
@@ -171,10 +170,10 @@ class ConnectionManager:
         connection.held = size
 
     def admit(self, head: RequestHead) -> HttpError | None:
-        """Say before the body has come whether the request will be refused.
+        """Return, before the body is read, the error of a request that will be refused; None for any other.
 
-        Whoever waits in a queue that takes longer than the API server's patience costs us all the same and is
-        answered in vain; refused at once, it comes back in a second, and the queue is short again.
+        A request that waits longer than the API server's timeout costs as much and is answered in vain; one that is
+        refused at once is retried after a second, when the queue is short again.
         """
         return HttpError.busy("overloaded") if self._late >= LATE else self.app.admit(head)
 

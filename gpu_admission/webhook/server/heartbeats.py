@@ -1,4 +1,4 @@
-"""When each worker's event loop last ran: shared memory, so that every worker can tell how the others are."""
+"""When each worker's event loop last ran, in shared memory, so that every worker can report on all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SIZE = struct.calcsize("d")
 
 
 class Heartbeats:
-    """One number a slot: the time (CLOCK_MONOTONIC, the same in all processes) of the last heartbeat, 0 for none.
+    """One number per slot: the time (CLOCK_MONOTONIC, the same in all processes) of the last heartbeat, 0 for none.
 
-    Made before the fork; anonymous memory, which a full ``/dev/shm`` does not touch.
+    Made before the fork, in anonymous memory, which does not depend on space in ``/dev/shm``.
     """
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
-"""HTTP/1.1 requests, read by llhttp (httptools) and refused where this server takes less than llhttp does. No I/O.
+"""HTTP/1.1 requests, parsed by llhttp (httptools); this server accepts less than llhttp does. No I/O.
 
-llhttp itself refuses what two readers could frame differently: both framing headers, doubled ones, folded lines, bare
-line feeds, spaces before a colon, signs in numbers, bytes that no header may have. Beyond that, refused here: any
-transfer coding but ``chunked``, any version but 1.0 and 1.1, doubled headers that matter, a start line with other
-spaces than HTTP's two, a missing Host, and whatever is too long or too many.
+llhttp itself refuses what two parsers could frame differently: both framing headers, repeated ones, folded lines, bare
+line feeds, spaces before a colon, signs in numbers, invalid bytes in headers. Also refused here: any transfer coding
+but ``chunked``, any version but 1.0 and 1.1, repetitions of the headers in `_ONCE`, a start line with other spaces than
+HTTP's two, a missing Host, and everything over a limit.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ class HttpError(Exception):
 
     @classmethod
     def malformed(cls, sentence: str = "malformed HTTP request") -> Self:
-        """Make a 400; what follows on that connection cannot be trusted."""
+        """Return a 400; the rest of that connection cannot be parsed reliably."""
         return cls(HTTPStatus.BAD_REQUEST, sentence)
 
     @classmethod
     def busy(cls, sentence: str) -> Self:
-        """Make a 503 that the API server retries: without the integer Retry-After it does not retry a POST."""
+        """Return a 503 that the API server retries: without the integer Retry-After it does not retry a POST."""
         return cls(HTTPStatus.SERVICE_UNAVAILABLE, sentence, RETRY)
 
 
 class RequestHead:
-    """A start line and its headers (names in lower case); ``length`` is None when the body comes in chunks."""
+    """A start line and its headers (names in lower case); ``length`` is None when the body is chunked."""
 
     __slots__ = ("close", "encoding", "expects", "fields", "length", "media", "method", "query", "raw_path")
 
@@ -75,7 +75,7 @@ class RequestHead:
 
     @property
     def path(self) -> str:
-        """The path, percent-decoded; bytes that are not UTF-8 become U+FFFD and lead nowhere."""
+        """The path, percent-decoded; bytes that are not UTF-8 become U+FFFD, which is in no valid path."""
         return unquote_to_bytes(self.raw_path).decode("utf-8", "replace")
 
 
@@ -92,7 +92,7 @@ def _length(length: bytes, coding: bytes | None, version: str) -> int | None:
 
 
 class RequestSink(Protocol):
-    """Takes what a RequestParser finds, in this order, for each request."""
+    """Receives the events of a RequestParser, in this order, for each request."""
 
     def on_head(self, head: RequestHead) -> None:
         """Take the head of a request. May raise HttpError, as the other two."""
@@ -105,9 +105,9 @@ class RequestSink(Protocol):
 
 
 class RequestParser:
-    """Reads requests from the bytes of one connection, however they are cut.
+    """Parses the requests of one connection, in parts of any size.
 
-    ``begun`` tells whether a request has begun that is not complete, ``in_head`` whether its head is not.
+    ``begun`` is whether a request has begun that is not complete, ``in_head`` whether its head is not complete.
     """
 
     __slots__ = ("_blank", "_completed", "_fields", "_parser", "_raw", "_sink", "_size", "_spare", "_target",
@@ -116,8 +116,8 @@ class RequestParser:
     def __init__(self, sink: RequestSink) -> None:
         self._sink = sink
         self._parser = HttpRequestParser(self)
-        self._raw = b""  # all that came since a head began that is not complete
-        self._spare = 0  # bytes in it that came before
+        self._raw = b""  # all bytes since the start of an incomplete head
+        self._spare = 0  # bytes in it from before that
         self._blank = self._size = 0
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
@@ -125,7 +125,7 @@ class RequestParser:
         self.in_head = True
 
     def feed(self, data: bytes) -> bool:
-        """Take bytes; True when what follows is not HTTP/1.1 (the client requested an upgrade). Raises HttpError."""
+        """Parse bytes; True when what follows is not HTTP/1.1 (the client requested an upgrade). Raises HttpError."""
         if not self.begun:
             data = self._without_blank_line(data)
         self._raw = self._raw + data if self.begun and self.in_head else data
@@ -135,7 +135,7 @@ class RequestParser:
         except HttpParserUpgrade:
             return True
         except HttpParserError as error:
-            raise error.__context__ or HttpError.malformed() from None  # what one of the methods below raised
+            raise error.__context__ or HttpError.malformed() from None  # the context is of one of the methods below
         self._bound_head()
         return False
 
@@ -200,7 +200,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def render(answer: Response, date: bytes, *, close: bool, bodiless: bool = False) -> bytes:
-    """Put an answer on the wire; ``bodiless`` for HEAD. ``date`` is a whole header line."""
+    """Return the bytes of a response; ``bodiless`` for HEAD. ``date`` is a whole header line."""
     lines = b"".join([b"%b: %b\r\n" % field for field in answer.headers])
     end = b"connection: close\r\n\r\n" if close else b"\r\n"
     head = b"%b%bcontent-length: %d\r\n%b%b" % (_STATUS_LINES[answer.status], date, len(answer.body), lines, end)

@@ -1,4 +1,4 @@
-"""Giving memory back: what a flood of connections took must not stay with the process forever."""
+"""Returning memory to the kernel after a flood of connections."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import gc
 
 
 def release() -> None:
-    """Return what is not in use to the kernel; takes some milliseconds, and does nothing but with glibc.
+    """Return unused memory to the kernel; takes some milliseconds, and works only with glibc.
 
-    Each TLS connection of uvloop's has buffers of some 256 KiB, which glibc keeps in its heap when they are freed.
-    Having it map such blocks one by one instead (``M_MMAP_THRESHOLD``) costs a tenth of every review, because
-    Python's ``SSLObject.read`` makes one for each read.
+    Each TLS connection of uvloop has buffers of about 256 KiB, which glibc keeps in its heap when they are freed.
+    Mapping such blocks separately instead (``M_MMAP_THRESHOLD``) costs a tenth of every review, because
+    Python's ``SSLObject.read`` allocates one for each read.
     """
-    gc.collect()  # connections refer to themselves in circles
+    gc.collect()  # connections are in reference cycles
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError):

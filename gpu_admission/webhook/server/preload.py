@@ -1,7 +1,7 @@
-"""Whatever a review or a page may import, imported while the server starts.
+"""Imports all modules that a review or a page may need while the server starts.
 
-Rules, backends and a few libraries are imported where they are needed, which spares ``gpu-lint``. A server must not do
-that: one that has no file descriptor left could open none of them, and would fail the request.
+Rules, backends and a few libraries are imported where they are needed, for the start-up time of ``gpu-lint``. In the
+server, such an import would fail a request once no file descriptor is left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is this server ready? And is it going away? Facts that the arbiter and all workers must agree on."""
+"""Readiness and drain of the server: facts that the arbiter and all workers share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Drain:
-    """Two bytes of memory shared over fork: the arbiter raises them, every worker sees it at once."""
+    """Two flags in memory shared over fork: the arbiter sets them, every worker sees it at once."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, mmap.PAGESIZE)
@@ -29,7 +29,7 @@ class Drain:
 
     @property
     def begun(self) -> bool:
-        """Whether the server as a whole is going away (a worker that a reload replaces does not raise it)."""
+        """Whether the server as a whole shuts down (a worker that a reload replaces does not set it)."""
         return self._shared[0] == 1
 
     def end(self) -> None:
@@ -38,7 +38,7 @@ class Drain:
 
     @property
     def ended(self) -> bool:
-        """Whether every worker should go, also one that was still starting when it was told by a signal."""
+        """Whether every worker should end, also one that was still starting when the signal arrived."""
         return self._shared[1] == 1
 
 
@@ -60,10 +60,10 @@ class Readiness:
         self._checks = tuple(checks)
 
     def reasons(self, now: float) -> list[str]:
-        """One line a reason, none when ready. ``now`` is in Unix seconds.
+        """Return one line per reason, none when ready. ``now`` is in Unix seconds.
 
-        A check returns a reason only for what it positively saw; one that fails is not a reason, because a
-        server must not leave the cluster when it merely cannot look.
+        A check returns a reason only for what it has observed; one that fails is not a reason, because a
+        server must not become unready when it merely cannot check.
         """
         found = [f"policy not loaded: {source}" for source in self._policies.missing]
         if self._certificate is not None and not self._certificate.valid_at(now):
@@ -75,11 +75,11 @@ class Readiness:
         stalled = self._heartbeats.stalled(time.monotonic()) if self._heartbeats is not None else 0
         if stalled:
             found.append(f"{stalled} of the workers did not run for {STALLED:g} s")
-        found += filter(None, map(_verdict, self._checks))
+        found += filter(None, map(_result, self._checks))
         return found
 
 
-def _verdict(check: Callable[[], str | None]) -> str | None:
+def _result(check: Callable[[], str | None]) -> str | None:
     try:
         return check()
     except Exception:  # noqa: BLE001 - see Readiness.reasons

@@ -1,4 +1,4 @@
-"""Starting the server: settings to gunicorn options, and the hooks that tie a Service to gunicorn's processes."""
+"""Starting the server: gunicorn's options and hooks, made of the settings and the AppState."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 class Hooks:
-    """What happens at which moment in gunicorn's life. All but ``post_fork`` run in the arbiter."""
+    """gunicorn's server hooks. All but ``post_fork`` run in the arbiter."""
 
     def __init__(self, service: AppState) -> None:
         self._service = service
         self._health: socket.socket | None = None
 
     def options(self) -> dict[str, Any]:
-        """Give the hooks as gunicorn settings."""
+        """Return the hooks as gunicorn settings."""
         names = ("on_starting", "when_ready", "pre_fork", "post_fork", "child_exit", "on_exit")
         return {name: getattr(self, name) for name in names}
 
@@ -50,22 +50,22 @@ class Hooks:
             self._health.setblocking(False)
 
     def when_ready(self, arbiter: Arbiter) -> None:
-        """Give the arbiter a lame duck time, and a look at policies and certificates every second.
+        """Let the arbiter shut down gracefully, and refresh policies and certificates every second.
 
-        The arbiter must follow them itself: a worker that it forks later starts with what the arbiter has,
-        and by then the file may hold a bad version.
+        The arbiter must follow them itself: a worker that it forks later inherits what the arbiter has loaded,
+        and by then the file may contain a version that cannot be used.
         """
         arbiter.handle_term = GracefulShutdown(arbiter, self._service)
-        look = arbiter.murder_workers
+        replaced = arbiter.murder_workers
 
         def murder_workers() -> None:
             self._service.maintain()
-            look()
+            replaced()
 
         arbiter.murder_workers = murder_workers
 
     def pre_fork(self, arbiter: Arbiter, worker: ReviewWorker) -> None:
-        """Give the worker its slot and freeze what is shared, so that collecting garbage does not copy it."""
+        """Assign the worker's slot and freeze shared objects, so that garbage collection does not copy their pages."""
         taken = {other.slot for other in arbiter.WORKERS.values()}
         worker.slot = min(set(range(len(taken) + 1)) - taken)
         worker.service = self._service
@@ -79,21 +79,20 @@ class Hooks:
         self._service.enter_worker(worker.slot)
 
     def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
-        """Forget the gauges of a worker that is gone."""
+        """Remove the gauges of a worker that has ended."""
         self._service.metrics.leave_slot(worker.slot)
         self._service.heartbeats.forget(worker.slot)
 
     def on_exit(self, _arbiter: Arbiter) -> None:
-        """Every worker has ended: nobody needs certificates any more, nor what lies in memory."""
+        """Every worker has ended: stop the sidecars and remove the files in memory."""
         self._service.stop_sidecars()
         self._service.metrics.close()
 
 
 class GracefulShutdown:
-    """SIGTERM to the arbiter: for a while go on serving, say so in /readyz and close connections politely.
+    """SIGTERM to the arbiter: keep serving for a while, not ready, and close connections after their next response.
 
-    The cluster needs seconds to stop sending; connections that are open go on being used even longer. A
-    second SIGTERM ends the wait.
+    The cluster needs seconds to stop sending; open connections are used even longer. A second SIGTERM ends the wait.
     """
 
     def __init__(self, arbiter: Arbiter, service: AppState) -> None:
@@ -108,18 +107,18 @@ class GracefulShutdown:
         self._service.drain.begin()
         seconds = self._service.settings.lame_duck
         logs.get().info("draining", extra=logs.fields({"seconds": seconds}))
-        # An alarm, not a thread: the arbiter may have to fork meanwhile.
+        # An alarm, not a thread: the arbiter may have to fork.
         signal.signal(signal.SIGALRM, lambda *_: self._arbiter.SIG_QUEUE.put_nowait(signal.SIGTERM))
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
 
 
 def heartbeat_directory(settings: ServerSettings) -> str | None:
-    """Where gunicorn keeps a file for each worker (twice as many during a reload); None: the usual place."""
+    """Return where gunicorn keeps a file for each worker (twice as many during a reload); None: its default."""
     return memory_directory(room=0, files=2 * settings.workers)
 
 
 def gunicorn_options(settings: ServerSettings, service: AppState) -> dict[str, Any]:
-    """Everything that gunicorn must be told."""
+    """Return all gunicorn options."""
     host, port = address(settings.bind)
     return {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
@@ -128,7 +127,7 @@ def gunicorn_options(settings: ServerSettings, service: AppState) -> dict[str, A
         "worker_connections": settings.max_connections,
         "preload_app": True,
         "keepalive": settings.keepalive,
-        # A worker that a reload replaces first has its lame duck time.
+        # A worker that a reload replaces drains for the lame duck time first.
         "graceful_timeout": int(settings.lame_duck) + settings.graceful_timeout,
         "timeout": 30,
         "asgi_lifespan": "off",
@@ -151,12 +150,12 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
         super().__init__(prog="gpu-admission")
 
     def load_config(self) -> None:
-        """Take our options; a HUP comes here again."""
+        """Set our options; also called for a HUP."""
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Give gunicorn the pages; the worker puts the reviews in front of them."""
+        """Return the pages for gunicorn; the worker handles reviews before them."""
         return self._service.pages
 
 
@@ -170,10 +169,7 @@ def prepare(
     log_writer = logs.setup(settings.log_format, settings.log_level)
     for mistake in misspelt(os.environ):
         logs.get().warning("setting ignored", extra=logs.fields({"reason": mistake}))
-    try:
-        tempfile.TemporaryFile(dir=heartbeat_directory(settings)).close()
-    except OSError as error:
-        logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
+    if not _has_temporary_files(settings):
         return None
     preload.load_all()  # before the workers are forked
     try:
@@ -190,6 +186,16 @@ def prepare(
     return service
 
 
+def _has_temporary_files(settings: ServerSettings) -> bool:
+    """Return whether gunicorn can make its heartbeat files; log an error where it cannot."""
+    try:
+        tempfile.TemporaryFile(dir=heartbeat_directory(settings)).close()
+    except OSError as error:
+        logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
+        return False
+    return True
+
+
 def serve(
     settings: ServerSettings,
     *,
@@ -197,11 +203,10 @@ def serve(
     keeper: SupervisedProcess | None = None,
     watcher: SupervisedProcess | None = None,
 ) -> int:
-    """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
+    """Serve until a signal; return the exit status, 2 when no policy or no certificate can be used.
 
-    ``checks`` are further reasons not to be ready, as in readiness.Readiness. ``keeper`` keeps the certificate,
-    if the arbiter is not to do that itself; one whose certificate is yet to come makes the server unready until
-    it is there. ``watcher`` follows the cluster's policies, where they are objects.
+    ``checks`` are further readiness checks, as in readiness.Readiness. ``keeper`` maintains the certificate in place of
+    the arbiter; until its first certificate the server is not ready. ``watcher`` follows GPUPolicy objects.
     """
     service = prepare(settings, checks, keeper, watcher)
     if service is None:

@@ -1,4 +1,4 @@
-"""How the server is set up: one frozen record, from flags, the environment or a gunicorn configuration.
+"""The settings of the server: one frozen record, from flags, the environment or a gunicorn configuration.
 
 Every field can be given as the environment variable ``GPU_ADMISSION_<FIELD>``; lists are separated by commas.
 """
@@ -22,7 +22,7 @@ MIB = 1 << 20
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "": False, "0": False, "false": False, "no": False,
              "off": False}  # fmt: skip
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$")
-# Zero of these means at once, or none at all; zero of any other number would mean that nothing works.
+# Zero of these means at once, or none; zero of any other number would make the server useless.
 _MAY_BE_ZERO = frozenset({"lame_duck", "graceful_timeout", "linger", "large_body", "large_body_wait", "max_discard"})
 
 
@@ -38,7 +38,7 @@ class ServerSettings:
     policy_source: str = "files"
     """Where policies come from: ``files`` (``policy``), or ``crd``: the cluster's GPUPolicy objects."""
     policy_directory: str = ""
-    """Where the policy sidecar leaves those objects."""
+    """Directory to which the policy sidecar writes those objects."""
     mode: Mode = "enforce"
     """A ceiling on the mode of every policy: enforce, warn or audit."""
     bind: str = "0.0.0.0:8443"
@@ -51,13 +51,13 @@ class ServerSettings:
     san: tuple[str, ...] = ()
     """Further names of the server's own certificate: DNS names and IP addresses."""
     secret: str = ""
-    """NAMESPACE/NAME of the Secret that holds the own certificate, in place of a directory."""
+    """NAMESPACE/NAME of the Secret of the server's own certificate, in place of a directory."""
     webhook_configuration: tuple[str, ...] = ()
-    """Webhook configurations whose CA bundle must verify the certificate, and is kept so if it is our own."""
+    """Webhook configurations whose CA bundle must verify the certificate; it is updated if the CA is the server's."""
     keeper_interval: float = 60.0
-    """How often the certificate keeper looks at the Secret and the configurations."""
+    """Seconds between the certificate sidecar's checks of the Secret and the configurations."""
     status: str = ""
-    """Where the certificate keeper says whether it does; beside the certificate when not given."""
+    """Directory of the certificate sidecar's trust status; the certificate's when not given."""
     http: bool = False
     client_ca: str = ""
     health_bind: str = ""
@@ -65,7 +65,7 @@ class ServerSettings:
     log_format: str = "json"
     log_level: str = "info"
 
-    # The API server keeps idle connections for 90 s: whoever closes first must not be us.
+    # The API server closes idle connections after 90 s: the server must not close them earlier.
     keepalive: int = 120
     lame_duck: float = 10.0
     graceful_timeout: int = 10
@@ -78,7 +78,7 @@ class ServerSettings:
     linger: float = 2.0
     max_connections: int = 500
 
-    # The API server's object limit (3 MiB) twice, since an UPDATE carries the old object, plus one.
+    # The API server's object limit (3 MiB) twice, since an UPDATE contains the old object, plus 1 MiB.
     max_body: int = 7 * MIB
     max_discard: int = 16 * MIB
     # Larger ones are decided one at a time, in a thread.
@@ -93,7 +93,7 @@ class ServerSettings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], **given: Any) -> ServerSettings:
-        """Read what ``given`` (flags, None for unset) leaves open from ``GPU_ADMISSION_*``; raises SettingsError."""
+        """Read what ``given`` (flags, None for unset) does not set from ``GPU_ADMISSION_*``; raises SettingsError."""
         values = {name: value for name, value in given.items() if value is not None}
         for field in fields(cls):
             text = environ.get(PREFIX + field.name.upper())
@@ -107,7 +107,7 @@ class ServerSettings:
 
     @property
     def tls(self) -> bool:
-        """Whether the review port speaks TLS."""
+        """Whether the review port uses TLS."""
         return not self.http
 
 
@@ -133,18 +133,18 @@ def address(text: str, name: str = "bind") -> tuple[str, int]:
 
 
 def misspelt(environ: Mapping[str, str]) -> list[str]:
-    """Name the variables that look as if they were meant to be a setting, each with the one that it may be.
+    """Return a message for each variable that is probably a misspelt setting.
 
-    Others that begin like ours are no mistake: Kubernetes sets some for each Service (GPU_ADMISSION_PORT, ...).
+    Others with our prefix are not mistakes: Kubernetes sets some for each Service (GPU_ADMISSION_PORT, ...).
     """
     known = [f"{PREFIX}{field.name.upper()}" for field in fields(ServerSettings)]
-    odd = sorted(name for name in environ if name.startswith(PREFIX) and name not in {*known, f"{PREFIX}STATE"})
-    odd = [name for name in odd if not _SERVICE_LINK.search(name)]
-    pairs = ((name, meant(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))) for name in odd)
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in {*known, f"{PREFIX}STATE"})
+    unknown = [name for name in unknown if not _SERVICE_LINK.search(name)]
+    pairs = ((name, meant(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))) for name in unknown)
     return [f"{name} is not a setting{suggestion(PREFIX + near)}" for name, near in pairs if near]
 
 
-_MOST = 2**31  # what a setting may be counted in: a C int
+_MOST = 2**31  # the limit of a C int
 
 
 def _check_numbers(settings: ServerSettings) -> None:

@@ -1,4 +1,4 @@
-"""The gunicorn worker: gunicorn's asgi worker with our connections, health port and way of going away."""
+"""The gunicorn worker: gunicorn's asgi worker with our connections, health port and drain."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .app_state import AppState
 
 HEARTBEAT = 1.0
-SWITCH = 0.001  # seconds; Python's 5 ms would make small reviews wait 20 ms beside a large one in its thread
-NEWCOMER = 2.0  # seconds in which an accepted connection may still send its first request when we stop
+SWITCH = 0.001  # seconds; with Python's 5 ms, small reviews would wait 20 ms for a large one in its thread
+NEWCOMER = 2.0  # seconds in which an accepted connection may still send its first request during a drain
 
 
 class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -39,7 +39,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     health_socket: socket.socket | None = None
 
     def handle_exit_signal(self) -> None:
-        """SIGTERM: stop accepting, answer what is there."""
+        """SIGTERM: stop accepting, answer what was accepted."""
         super().handle_exit_signal()
         self._stopping.set()
 
@@ -68,7 +68,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             service.log_writer.finish()
 
     async def _beat(self) -> None:
-        # A signal that comes between the fork and the worker's own handlers goes to the arbiter's, and is lost.
+        # A signal between the fork and the installation of the worker's handlers is lost: hence `drain.ended`.
         while self.alive and not self.service.drain.ended:
             self._note_alive()
             if self.ppid != os.getppid():
@@ -79,7 +79,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 await asyncio.wait_for(self._stopping.wait(), HEARTBEAT)
 
     def _note_alive(self) -> None:
-        self.notify()  # to the arbiter, which replaces a worker that is silent for long
+        self.notify()  # the arbiter replaces a worker that does not notify for long
         self.service.heartbeats.beat(self.slot, time.monotonic())
 
     async def _refresh(self) -> None:
@@ -89,11 +89,11 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await asyncio.to_thread(service.refresh)
 
     async def _drain(self, manager: ConnectionManager) -> None:
-        """Answer what was accepted, then go.
+        """Answer what was accepted, then end.
 
-        When the whole server goes away the lame duck time is over by now. When a reload replaces this worker,
-        it begins now: each answer closes its connection, so clients move to the new workers by themselves,
-        and only those that stay silent are closed at its end.
+        When the whole server shuts down, the lame duck time is over by now. When a reload replaces this worker,
+        it begins now: each response closes its connection, so clients move to the new workers,
+        and only idle ones are closed at its end.
         """
         manager.stop()
         settings = self.service.settings
@@ -110,7 +110,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 def serve_health(worker: ReviewWorker) -> None:
-    """Serve the plain port in a thread of its own: it answers also while the reviews' loop is busy."""
+    """Serve the health port in a separate thread: it answers also while the reviews' loop is busy."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve_health(worker))
 
@@ -124,11 +124,11 @@ async def _serve_health(worker: ReviewWorker) -> None:
     while worker.alive:
         await asyncio.sleep(HEARTBEAT)
     manager.stop()
-    await asyncio.Event().wait()  # answer to the end; the process takes the thread along
+    await asyncio.Event().wait()  # answer until the process ends
 
 
 def _report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what asyncio could not give to anybody, without any text that may quote a request."""
+    """Log errors that asyncio could not raise anywhere, without any text that may quote a request."""
     error = context.get("exception")
     fields = logs.describe(error) if isinstance(error, BaseException) else {}
     logs.get().error("event loop: %s", context.get("message", ""), extra=logs.fields(fields))

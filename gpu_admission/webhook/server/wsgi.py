@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-# The connection frames the answer itself.
+# The connection writes these headers itself.
 FRAMING = frozenset({b"content-length", b"connection", b"transfer-encoding", b"server", b"date"})
 BODY = frozenset({b"content-length", b"content-type", b"transfer-encoding", b"expect"})
 
 
 def call(wsgi: Wsgi, head: RequestHead) -> Response:
-    """Run the application to its end. Raises whatever it raises."""
+    """Run the application and return its response. Raises what the application raises."""
     started: list[Any] = []
     written: list[bytes] = []
 
