@@ -121,7 +121,7 @@ def annotations(load):
 def kai(load):
     amounts, annotations, refusal = (
         load("backends.kai_amounts"),
-        load("backends.kai_annotations"),
+        load("backends.kai_reader"),
         load("backends.rejection"),
     )
     call = silently(refusal.RejectedRequestError)
@@ -259,7 +259,7 @@ def judged_in_turn(decide, unit):
     for step, endpoint in enumerate(ENDPOINTS):
         how = {"every": 2, "turn": turn + step, "varied": bool(step)}
         run = lambda length, how=how, at=endpoint: answer(decide, review(filled(unit, length, **how)), [at])  # noqa: E731
-        assert_linear(run, length=2500)
+        assert_linear(run, length=1500)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -299,7 +299,7 @@ def test_a_review_with_a_hostile_key(decider, number):
         review(hostile_strings.put(pod, place_of_key(pod, key), hostile(unit, length, start))),
         [ENDPOINTS[number % 2]],
     )
-    assert_linear(run, length=20_000)
+    assert_linear(run, length=10_000)
 
 
 @pytest.mark.parametrize("unit", ["roots", "letters", "devices", "quotes", "open references"])

@@ -183,7 +183,7 @@ class TimeSlicing(Replicated):
         if request.cores is not None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                (f"{request.percent} percent of a GPU's compute", ", and time-slicing promises nobody a part of it"),
+                (f"{request.percent} percent of a GPU's compute", ", and time-slicing guarantees no part of it"),
                 "leave the percentage of compute out",
             )
 

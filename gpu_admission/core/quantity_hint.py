@@ -57,7 +57,7 @@ def _reason_of_text(text: str) -> str:
         return "it is empty; write a number or leave the key out"
     if len(text) > _ADVISED:
         return _GENERAL
-    for look in (_stray_whitespace, _foreign_digits, _separators, _hexadecimal, _arithmetic, _shape, _suffix):
+    for look in (_whitespace, _foreign_digits, _separators, _hexadecimal, _arithmetic, _shape, _suffix):
         reason = look(bare, text)
         if reason:
             return reason
@@ -69,7 +69,7 @@ def _instead(meant: str) -> str:
     return "" if decode(meant) is None else f': write "{meant}"'
 
 
-def _stray_whitespace(bare: str, text: str) -> str:
+def _whitespace(bare: str, text: str) -> str:
     joined = "".join(bare.split())
     if joined != bare:
         if decode(joined) is None and joined[0] in _NUMBER:

@@ -66,8 +66,8 @@ def _may_be_a_gpus(name: str) -> bool:
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:
     """Return what other rules find, by the intended container, or by the pod where it may be any."""
     found: dict[Pointer, str] = {}
-    for stray in misplaced_resources.find(workload, policy):
-        found[pod.pointer if stray.target is None else stray.target.pointer] = (
+    for misplaced in misplaced_resources.find(workload, policy):
+        found[pod.pointer if misplaced.target is None else misplaced.target.pointer] = (
             "the GPU that is requested in the wrong place"
         )
     for container, _, _ in resource_rename.misspelt(workload, policy):

@@ -153,10 +153,10 @@ def _in_resources_of(
     inner = (*place, "resources")
     yield from _misplaced(inner, given, where, target, policy)
     for side in _SIDES:
-        for stray in _misplaced((*inner, side), given.get(side), where, target, policy):
-            if stray.emptied is not None and len(given) == 1:
-                stray.emptied = inner
-            yield stray
+        for misplaced in _misplaced((*inner, side), given.get(side), where, target, policy):
+            if misplaced.emptied is not None and len(given) == 1:
+                misplaced.emptied = inner
+            yield misplaced
 
 
 def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResources]:
@@ -187,14 +187,14 @@ def _in_node_selector(pod: Pod, target: Container | None, policy: Policy) -> Ite
     if "any" in asked:
         asked.add(common.backend_vendor(policy))
     place = (*pod.pointer, "nodeSelector")
-    for stray in _misplaced(place, pod.spec.get("nodeSelector"), "in the nodeSelector", target, policy):
+    for misplaced in _misplaced(place, pod.spec.get("nodeSelector"), "in the nodeSelector", target, policy):
         counts = {
-            name: raw for name, raw in stray.values.items() if _vendor(name, policy) not in asked and _is_count(raw)
+            name: raw for name, raw in misplaced.values.items() if _vendor(name, policy) not in asked and _is_count(raw)
         }
         if counts:
-            stray.emptied = stray.emptied if len(counts) == len(stray.values) else None
-            stray.values = counts
-            yield stray
+            misplaced.emptied = misplaced.emptied if len(counts) == len(misplaced.values) else None
+            misplaced.values = counts
+            yield misplaced
 
 
 def _vendor(name: str, policy: Policy) -> str | None:
@@ -210,27 +210,31 @@ def _is_count(raw: Any) -> bool:
         return False
 
 
-def move_to_target(rule: str, workload: Workload, stray: MisplacedResources) -> tuple[Operation, ...]:
+def move_to_target(rule: str, workload: Workload, misplaced: MisplacedResources) -> tuple[Operation, ...]:
     """Return the operations that move misplaced resources into their container; none where that is not certain.
 
     It is not where there is no single target, or the destination has another value.
     """
-    if stray.target is None:
+    if misplaced.target is None:
         return ()
-    target = (*stray.target.resources_pointer, stray.side)
-    there = stray.target.resources.get(stray.side)
+    target = (*misplaced.target.resources_pointer, misplaced.side)
+    there = misplaced.target.resources.get(misplaced.side)
     if isinstance(there, list):
         return _unlisted(rule, target, there)
-    if not common.has_room(stray.target, stray.side):
+    if not common.has_room(misplaced.target, misplaced.side):
         return ()
     settled = as_dict(there)
-    if any(name in settled and settled[name] != value for name, value in stray.values.items()):
+    if any(name in settled and settled[name] != value for name, value in misplaced.values.items()):
         return ()
-    new = {name: value for name, value in stray.values.items() if name not in settled}
-    if stray.emptied is not None and stray.emptied != stray.target.pointer and stray.emptied != target[:-1]:
-        leaving = [patch.remove(rule, stray.emptied)]
+    new = {name: value for name, value in misplaced.values.items() if name not in settled}
+    if (
+        misplaced.emptied is not None
+        and misplaced.emptied != misplaced.target.pointer
+        and misplaced.emptied != target[:-1]
+    ):
+        leaving = [patch.remove(rule, misplaced.emptied)]
     else:
-        leaving = [patch.remove(rule, (*stray.place, name)) for name in stray.values]
+        leaving = [patch.remove(rule, (*misplaced.place, name)) for name in misplaced.values]
     if not settled:
         return (*leaving, *([patch.add(rule, workload.document, target, new)] if new else ()))
     return (*leaving, *(patch.add(rule, workload.document, (*target, name), value) for name, value in new.items()))

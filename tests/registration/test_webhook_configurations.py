@@ -1,14 +1,15 @@
 """The webhook configurations as plain objects: what must hold under any policy."""
 
+import functools
 import json
 import re
 
 import fast_yaml
 import pytest
 import touching
-import yaml
 
 from gpu_admission import rules
+from gpu_admission.commands.object_yaml import to_yaml
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
 from gpu_admission.registration import (
@@ -33,8 +34,15 @@ ALWAYS = {
 
 
 def configured(policy="default", **options):
+    if isinstance(policy, str) and not options:
+        return shipped(policy)
     loaded = loader.load(policy) if isinstance(policy, str) else policy
     return webhook_configurations.configurations(loaded, webhook_configurations.RegistrationOptions(**options))
+
+
+@functools.cache
+def shipped(policy):
+    return webhook_configurations.configurations(loader.load(policy), webhook_configurations.RegistrationOptions())
 
 
 def hooks(policy="default", **options):
@@ -102,7 +110,7 @@ class TestEveryShippedPolicy:
 
     def test_is_plain_data(self, policy):
         objects = configured(policy)
-        assert fast_yaml.load(yaml.safe_dump(objects)) == json.loads(json.dumps(objects)) == objects
+        assert list(fast_yaml.load_all(to_yaml(objects))) == json.loads(json.dumps(objects)) == objects
 
 
 def test_shapes_are_tried_on_names_of_their_domains_only():
@@ -179,11 +187,11 @@ class TestThePolicyShapesThem:
         assert self.exempting(Policy("p", {"exempt": exempt})) == [[]] * 8
 
     def test_more_exemptions_than_a_condition_can_hold_are_refused(self):
-        users = [f"system:serviceaccount:team-{number}:*" for number in range(50_000)]
-        with pytest.raises(ValueError, match=r"spec\.exempt has 50000 entries.*write patterns"):
+        users = [f"system:serviceaccount:team-{number}:*" for number in range(12_000)]
+        with pytest.raises(ValueError, match=r"spec\.exempt has 12000 entries.*write patterns"):
             hooks(Policy("p", {"exempt": {"users": users}}))
-        with pytest.raises(ValueError, match=r"spec\.exempt has 50002 entries"):
-            hooks(Policy("p", {"exempt": {"namespaces": [f"team-{number}" for number in range(50_000)]}}))
+        with pytest.raises(ValueError, match=r"spec\.exempt has 12002 entries"):
+            hooks(Policy("p", {"exempt": {"namespaces": [f"team-{number}" for number in range(12_000)]}}))
         assert len(hooks(Policy("p", {"exempt": {"users": users[:500]}}))) == 8
 
     def test_every_pod(self):

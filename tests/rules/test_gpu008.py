@@ -232,7 +232,7 @@ CASES = [
         },
     ),
     Row(
-        "every stray of a container, and each resource",
+        "every misplaced resource of a container",
         one({GPU: 1, "nvidia.com/gpumem": 4000}),
         (
             Found(HERE + "resources/nvidia.com~1gpu", fix="unsafe"),

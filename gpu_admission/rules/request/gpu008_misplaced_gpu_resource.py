@@ -26,33 +26,35 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         from gpu_admission.rules import own_fields  # noqa: PLC0415 - start-up time: few kinds have such fields
 
         yield from own_fields.misplaced(ID, workload, policy)
-    for stray in misplaced_resources.find(workload, policy):
-        fix = misplaced_resources.move_to_target(ID, workload, stray)
-        for name, value in stray.values.items():
+    for misplaced in misplaced_resources.find(workload, policy):
+        fix = misplaced_resources.move_to_target(ID, workload, misplaced)
+        for name, value in misplaced.values.items():
             if not common.unfilled(workload, value):
                 yield Problem(
-                    (*stray.place, name),
+                    (*misplaced.place, name),
                     (
-                        f"{_who(stray)} has {name}: {format_value(value)} {stray.where}",
+                        f"{_who(misplaced)} has {name}: {format_value(value)} {misplaced.where}",
                         ", where Kubernetes does not take it for a request",
                     ),
-                    f"write {name}: {format_value(value)} under {_target(stray)}",
+                    f"write {name}: {format_value(value)} under {_target(misplaced)}",
                     fix=fix,
                     safety="unsafe",
-                    severity="warning" if stray.place[-1] == "nodeSelector" and isinstance(value, str) else None,
+                    severity="warning" if misplaced.place[-1] == "nodeSelector" and isinstance(value, str) else None,
                 )
 
 
-def _who(stray: MisplacedResources) -> str:
+def _who(misplaced: MisplacedResources) -> str:
     """Return the container of the misplaced resource, or the pod, for a message."""
-    target = stray.target
-    return target.label if target is not None and stray.place[: len(target.pointer)] == target.pointer else "the pod"
+    target = misplaced.target
+    return (
+        target.label if target is not None and misplaced.place[: len(target.pointer)] == target.pointer else "the pod"
+    )
 
 
-def _target(stray: MisplacedResources) -> str:
-    if stray.target is None:
-        return f"resources.{stray.side} of the container that needs it"
-    return f"{stray.target.key}.{stray.side} of {stray.target.label}"
+def _target(misplaced: MisplacedResources) -> str:
+    if misplaced.target is None:
+        return f"resources.{misplaced.side} of the container that needs it"
+    return f"{misplaced.target.key}.{misplaced.side} of {misplaced.target.label}"
 
 
 RULE = Rule(
