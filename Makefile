@@ -96,8 +96,10 @@ vulnerabilities: $(VENV)/.release ## what is known of the versions in requiremen
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements/all.txt
 
 # One resolution for every Python and platform that pyproject.toml names; the smaller locks agree with the largest.
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-config --custom-compile-command 'make lock'
+# Extras stay in the lock: for a pin without them, pip would still look for the newest release of `coverage[toml]`, and
+# then refuse it for its missing hash.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+  --no-emit-index-url --no-config --custom-compile-command 'make lock'
 lock: $(VENV)/.created ## update requirements/*.txt to the newest releases that pyproject.toml allows
 	$(PIP) 'uv>=0.9'
 	$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements/dev.txt

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 LOCKS = {"dev": "dev", "all": "all", "webhook": "webhook", "release": "release", "build": None}  # file -> extra
 ENTRY = re.compile(
-    r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)[^\\]*(\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)?", re.MULTILINE
+    r"^([a-z0-9-]+)(?:\[[a-z,-]+\])?==(\S+)[^\\]*(\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)?", re.MULTILINE
 )
+
+
+PIN = re.compile(r"^([a-z0-9-]+)(?:\[([a-z,-]+)\])?==", re.MULTILINE)
 
 
 def text(lock):
@@ -44,6 +48,38 @@ def test_every_requirement_is_pinned_to_a_version_that_it_allows(lock):
     for requirement in wanted(extra) if extra else map(Requirement, lines):
         version = pins(lock)[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{requirement}, but {version} is locked: make lock"
+
+
+def locked_extras(lock):
+    return {name: set(filter(None, extras.split(","))) for name, extras in PIN.findall(text(lock))}
+
+
+def requested_extras(name, of):
+    """Yield the requirements with extras of an installed distribution, as it is locked with some of its own extras."""
+    try:
+        lines = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return
+    for requirement in map(Requirement, lines):
+        environments = [{"extra": extra} for extra in ("", *of)]
+        if requirement.extras and (
+            requirement.marker is None or any(requirement.marker.evaluate(each) for each in environments)
+        ):
+            yield requirement
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_an_extra_that_a_dependency_requests_is_locked(lock):
+    """Else pip takes the newest release of the name with the extra, and refuses it: it has no hash in the lock."""
+    locked = locked_extras(lock)
+    assert locked.keys() == pins(lock).keys()
+    for name, extras in locked.items():
+        for requirement in requested_extras(name, extras):
+            assert requirement.extras <= locked[canonicalize_name(requirement.name)], f"{name} requires {requirement}"
+
+
+def test_some_dependency_requests_an_extra():
+    assert any(True for _ in requested_extras("pytest-cov", ()))
 
 
 @pytest.mark.parametrize("lock", LOCKS)
