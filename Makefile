@@ -46,13 +46,16 @@ $(VENV)/.release: $(VENV)/.created requirements/build.txt requirements/release.t
 demo: $(VENV)/.webhook ## see it work: the webhook on loopback, then the linter
 	@$(BIN)/gpu-admission demo
 
+# The files with slow tests: collecting all others takes as long as many of these tests.
+SLOW = $(shell grep -rlE 'mark\.slow' tests --include='test_*.py')
+
 test: check ## everything that must hold, with coverage
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= -m 'not slow' tests
 	@# Those that start servers mostly wait: two at a time. What failed beside a busy neighbour, or on a paused machine,
 	@# may try once more alone; what is broken fails twice.
-	$(BIN)/pytest -n 2 --dist loadfile -m slow tests || \
-	  $(BIN)/pytest -n 0 -m slow --last-failed --last-failed-no-failures none tests
+	$(BIN)/pytest -n 2 --dist loadfile -m slow $(SLOW) || \
+	  $(BIN)/pytest -n 0 -m slow --last-failed --last-failed-no-failures none $(SLOW)
 	$(BIN)/coverage report --fail-under=90
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, generated files

@@ -14,7 +14,7 @@ from gpu_admission.cluster.discovery import ServedKind
 from gpu_admission.policyfile import loader
 from policies import ALL_ON
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 POD = ServedKind("", "v1", "pods", "Pod", namespaced=True)
 

@@ -11,7 +11,7 @@ from gpu_admission.backends import cards
 from gpu_admission.backends.portable import SEVENTHS, GpuShare
 from gpu_admission.core import quantity
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 MIB, GIB = quantity.MIB, quantity.GIB
 UNBOUND = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))

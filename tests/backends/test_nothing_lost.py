@@ -12,7 +12,7 @@ from gpu_admission.policy.model import Policy
 from gpu_admission.rules import backend_plan
 from gpu_admission.workloads import resources, share_annotations, workload
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 CARDS = {"cluster": {"cards": [{"model": "A100-80", "perNode": 8}]}}
 TARGETS = [

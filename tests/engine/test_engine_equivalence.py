@@ -16,7 +16,7 @@ from gpu_admission.engine.rule import POD, SCOPES, TEMPLATE
 from gpu_admission.policy.model import Policy
 from gpu_admission.workloads import workload
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 ORIGINS = ("file", "admission")
 

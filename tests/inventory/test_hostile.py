@@ -14,7 +14,7 @@ from gpu_admission.commands.inspect_gpus import FORMATS
 from gpu_admission.inventory import html_page, plain_text, report, tables
 from gpu_admission.inventory.readers import registry
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 MEGABYTE = "x" * 1_000_000
 DEEP = "[" * 100_000

@@ -6,7 +6,7 @@ from lint.conftest import Lint
 from gpu_admission.commands.main import main
 from gpu_admission.lint import parallel, run_index
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 TEMPLATE = """\
 apiVersion: resource.k8s.io/v1

@@ -12,7 +12,7 @@ from lint.claim_manifests import (
     template,
 )
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 PCIE = "resource.kubernetes.io/pcieRoot"
 MPS = {"apiVersion": "resource.nvidia.com/v1beta1", "kind": "GpuConfig", "sharing": {"strategy": "MPS"}}

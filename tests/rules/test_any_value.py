@@ -12,7 +12,7 @@ from gpu_admission.core.raw import is_one_of
 from gpu_admission.workloads import workload
 from rules.strange import places, replaced
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 VALUES = ([], {}, [[]], [{}], {"a": 1}, {"name": []}, 1, 1.5, True, None, "", "x")
 POLICIES = [policy for policy in policies.ALL if policy.name in {"all-on", "default"}]

@@ -6,7 +6,7 @@ from backends.sharing import CORE, COUNT, MEM, POLICIES, container, pod, policy
 from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 NEVER = ("0.5Gi", "8Gi", "1e30", "1e19", 1e30, 2**63 - 1)  # as a number of devices, percents, or units of memory
 UNREADABLE = (-1, 1.5, "abc", "", True, [], {})

@@ -14,7 +14,7 @@ from gpu_admission.core import pointer
 from gpu_admission.engine import changes
 from gpu_admission.engine.engine import Engine
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 POLICIES = {policy.name: policy for policy in policies.ALL}
 SEEDS = (1, 2, 3)

@@ -17,7 +17,7 @@ from gpu_admission.webhook.review.handler import Decider
 from rules.strange import variants, verify
 from rules.table import container, pod, template
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 GUARDRAILS = frozenset({f"GPU50{number}" for number in range(1, 7)})
 SETTINGS = {

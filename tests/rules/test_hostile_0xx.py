@@ -11,7 +11,7 @@ from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from rules.table import one, pod, requesting
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 GPU = "nvidia.com/gpu"
 IDS = frozenset(rule.id for rule in rules.ALL if rule.id.startswith("GPU0"))

@@ -7,7 +7,7 @@ from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from rules.strange import variants, verify
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 SHARING = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
 CARDS = {"cards": [{"model": "A100-80", "mig": "single", "profile": "1g.20gb"}]}

@@ -14,7 +14,7 @@ from gpu_admission.policy.model import Policy
 from gpu_admission.rules.declared_reads import by_rules
 from gpu_admission.rules.runtime_variables import SWITCHES
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 # They judge such pods only in company: by what the backend or the policy wants of pods with a GPU, or in files; or
 # they judge other objects than pods.

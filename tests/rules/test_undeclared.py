@@ -19,7 +19,7 @@ from gpu_admission.engine.rule import POD
 from gpu_admission.rules import declared_reads
 from gpu_admission.workloads import workload as workloads
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 SOURCES = [path for part in ("rules", "backends", "core") for path in (Path(gpu_admission.__file__).parent / part).rglob("*.py")]  # fmt: skip
 LONGEST = 80

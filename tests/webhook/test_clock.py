@@ -14,7 +14,7 @@ from gpu_admission.webhook.certificates import ServingCertificate
 from gpu_admission.webhook.self_signed import INTERVAL, SelfSignedCertificate
 from gpu_admission.webhook.server.readiness import Drain, Readiness
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 START = datetime(2030, 1, 1, tzinfo=UTC).timestamp()

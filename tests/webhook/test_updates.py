@@ -11,7 +11,7 @@ from gpu_admission.policyfile import loader
 from gpu_admission.rules import gpu_markers
 from gpu_admission.webhook.review.handler import Decider
 
-pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+pytestmark = pytest.mark.unmeasured  # the same lines for thousands of objects
 
 GPU = {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}}
 TRUSTED = [
