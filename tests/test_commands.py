@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import subprocess
 import sys
 
 import pytest
@@ -195,3 +196,11 @@ class TestReview:
         stdin(" " * ((7 << 20) + 1))
         assert main(["review"]) == 2
         assert "7 MiB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["manifests"], ["policy", "list"], ["policy", "show", "default"]], ids=" ".join)
+def test_a_full_disk_is_one_sentence(arguments):
+    with open("/dev/full", "wb") as full:
+        program = [sys.executable, "-m", "gpu_admission.commands.main", *arguments]
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "gpu-admission: no space left on device\n")

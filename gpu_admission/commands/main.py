@@ -5,7 +5,9 @@ A command's module is imported only when the command is called: most need librar
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 
 from gpu_admission import __version__
@@ -63,7 +65,10 @@ def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
         parser = _parser(modules, prog)
         _check_command(parser, argv)
         options = parser.parse_args(argv)
-        return int(module.run(options)) if module is not None else 2
+        status = int(module.run(options)) if module is not None else 2
+        if sys.stdout is not None:
+            sys.stdout.flush()  # an error is reported here, not by the interpreter when it exits
+        return status  # noqa: TRY300 - the flush belongs to the run
     except ModuleNotFoundError as error:
         return _missing(command or "", error)
     except KeyboardInterrupt:
@@ -71,6 +76,17 @@ def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # or the interpreter reports the same pipe again when it exits
         return 141
+    except OSError as error:
+        return _failed(prog, error)
+
+
+def _failed(prog: str, error: OSError) -> int:
+    """Report an error of input or output that the command did not handle, such as a full disk."""
+    about = f"{error.filename}: " if error.filename is not None else ""
+    print(f"{prog}: {about}{(error.strerror or str(error)).lower()}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails again when it exits
+    return 2
 
 
 def _check_command(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:

@@ -138,6 +138,10 @@ def _policies(options: argparse.Namespace) -> list[Policy]:
         "--in-tree": options.in_tree,
         "--route": options.route,
     }
+    if not versions.has_match_conditions(manifests_checks.version(options.kubernetes_version)):
+        raise ValueError(
+            "--policy-source crd needs Kubernetes 1.29, whose CustomResourceDefinitions can check quantities"
+        )
     for flag in [flag for flag, value in given.items() if value]:
         raise ValueError(f"{flag} cannot be combined with --policy-source crd: {_NOT_WITH_CRD[flag]}")
     return [any_policy.widest(every_pod=options.every_pod)]
@@ -194,7 +198,7 @@ def _without_conditions(objects: list[dict[str, Any]], version: versions.Version
         hook.pop("matchConditions", None)
     note = (
         f"Kubernetes {versions.text(version)} does not support these matchConditions (1.29 does): every pod is sent "
-        "to the webhook, also while it is down."
+        "to the webhook, and while it is down no pod is created outside of exempt namespaces; --fail-open admits them."
     )
     print(f"gpu-admission manifests: {note}", file=sys.stderr)
     return [note]

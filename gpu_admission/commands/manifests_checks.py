@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from gpu_admission.registration.in_tree import versions
@@ -45,6 +46,12 @@ def _check_policies(options: argparse.Namespace, policies: list[Policy]) -> None
     if options.route not in {"", *names}:
         # The server would answer 404, and under failurePolicy Fail no GPU pod could start.
         raise ValueError(f"--route: {options.route!r} is not the name of this policy, which is {names[0]!r}")
+    for policy, shadowed in itertools.pairwise(policies):
+        if not policy.match:
+            raise ValueError(
+                f"--policy: {policy.name} is for every namespace, so {shadowed.name} after it never judges: give "
+                f"{policy.name} a spec.match, or put it last"
+            )
 
 
 def version(text: str) -> versions.Version:

@@ -190,7 +190,12 @@ class TestInTree:
         values = in_tree("-p", "default")
         old = refused("-f", values, "--kube-version", "1.34.2")
         assert "inTree needs Kubernetes 1.36 and this is v1.34.2: write it with" in old
-        assert "--kubernetes-version 1.34" in old
+        assert "--in-tree --values --kubernetes-version 1.34`" in old
+        validating = in_tree("-p", "default", "--kubernetes-version", "1.30")
+        older = refused("-f", validating, "--kube-version", "1.29.0")
+        assert "inTree needs Kubernetes 1.30 and this is v1.29.0: leave inTree out to use the webhook" in older
+        assert 'policy.name: "hami" is not used with inTree' in refused("-f", values, "--set", "policy.name=hami")
+        assert "audit.enabled needs the policy of a webhook" in refused("-f", values, "--set", "audit.enabled=true")
         assert "inTree was made by gpu-admission 9 and this chart is for" in refused(
             "-f", values, "--set-string", "inTree.version=9"
         )
@@ -279,6 +284,27 @@ class TestContradictions:
                 "extraLabels.app\\.kubernetes\\.io/name=x",
                 "extraLabels: app.kubernetes.io/name is what the Service selects",
             ),
+            ("extraLabels.helm\\.sh/chart=x", "extraLabels: the chart sets helm.sh/chart itself"),
+            (
+                "extraLabels.release=a,metrics.podMonitor.enabled=true,metrics.podMonitor.labels.release=b",
+                "metrics.podMonitor.labels: release is set already",
+            ),
+            (
+                "podAnnotations.prometheus\\.io/scrape=x",
+                "podAnnotations: prometheus.io/scrape is set by metrics.scrapeAnnotations",
+            ),
+            (
+                "metrics.serviceMonitor.enabled=true,service.port=8081",
+                "service.port and server.ports.health are both 8081",
+            ),
+            (
+                "certificates.source=cert-manager,certificates.secretName=gpu-admission-ca",
+                "certificates.secretName: gpu-admission-ca is the Secret of the CA",
+            ),
+            (
+                "certificates.source=cert-manager,certificates.issuerRef.kind=ClusterIssuer",
+                "certificates.issuerRef.name: name the Issuer",
+            ),
             ("server.ports.health=10250", "server.ports: webhook and health are both 10250"),
             ("test.namespace=kube-system", "test.namespace: kube-system is exempt from the webhook"),
             ("policies.source=crd,policy.name=mig", "gpu-admission policy show mig | kubectl apply -f -"),
@@ -339,8 +365,15 @@ class TestContradictions:
         assert "policy.name and policy.files exclude each other" in both
         assert "set policy.name" in error(lambda policy: policy.update(files=[], webhooks={}))
 
-    def test_the_namespace_default_would_be_exempt(self):
-        assert "the webhook's own namespace is exempt: add --namespace" in refused(namespace="default")
+    @pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public"])
+    def test_the_namespaces_of_kubernetes_are_for_others(self, namespace):
+        error = refused(namespace=namespace)
+        assert f"is {namespace}, and the webhook's own namespace is exempt and has a quota: add --namespace" in error
+
+    @pytest.mark.parametrize(("replicas", "pods"), [(2, "20"), (20, "45")])
+    def test_the_quota_has_room_for_a_rollout(self, replicas, pods):
+        quota = one(template("--set", f"replicas={replicas}"), "ResourceQuota")
+        assert quota["spec"]["hard"]["pods"] == pods
 
     @pytest.mark.parametrize("version", ["1.25.0", "1.28.9"])
     def test_an_api_server_without_what_match_conditions_need(self, version):

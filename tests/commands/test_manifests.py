@@ -89,6 +89,12 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
         (["--cert-manager", "a/b/c"], "--cert-manager: "),
         (["-p", "default", "-p", "default"], "--policy: two policies have the same name"),
         (["-p", "default", "-p", "strict", "--route", "strict"], "--route: names one policy, and several are given"),
+        (
+            ["-p", "default", "-p", "strict"],
+            "--policy: default is for every namespace, so strict after it never judges",
+        ),
+        (["--in-tree", "-p", "hami", "-p", "mig"], "--policy: hami is for every namespace, so mig after it never"),
+        (["--policy-source", "crd", "--kubernetes-version", "1.28"], "--policy-source crd needs Kubernetes 1.29"),
         (["--route", "strict"], "--route: 'strict' is not the name of this policy, which is 'default'"),
         (["--ca-bundle", "/no/such.crt"], "--ca-bundle: /no/such.crt: no such file or directory"),
         (["--ca-bundle", "/"], "--ca-bundle: /: is a directory"),

@@ -1,7 +1,7 @@
 {{/* What the schema cannot say: values that contradict one another. Each failure is one sentence. */}}
 {{- define "gpu-admission.check" -}}
 {{- if .Values.inTree.objects }}{{ include "gpu-admission.checkInTree" . }}{{ end }}
-{{- if eq .Values.policies.source "crd" }}{{ include "gpu-admission.checkObjects" . }}{{ else }}{{ include "gpu-admission.checkPolicy" . }}{{ end }}
+{{- if eq .Values.policies.source "crd" }}{{ include "gpu-admission.checkObjects" . }}{{ else if not .Values.inTree.objects }}{{ include "gpu-admission.checkPolicy" . }}{{ end }}
 {{- if and .Values.policies.everyPod (ne .Values.policies.source "crd") }}
 {{- fail "policies.everyPod: is only for policies.source crd, a policy in a file says it by visibleDevices.everyPod" }}
 {{- end }}
@@ -10,6 +10,26 @@
 {{- if hasKey $.Values.extraLabels $key }}
 {{- fail (printf "extraLabels: %s is what the Service selects replicas by, choose another label" $key) }}
 {{- end }}
+{{- end }}
+{{- range $key, $_ := include "gpu-admission.ownLabels" . | fromYaml }}
+{{- if hasKey $.Values.extraLabels $key }}
+{{- fail (printf "extraLabels: the chart sets %s itself, choose another label" $key) }}
+{{- end }}
+{{- end }}
+{{- range $name := list "podMonitor" "serviceMonitor" }}
+{{- range $key, $_ := (index $.Values.metrics $name).labels }}
+{{- if or (hasKey $.Values.extraLabels $key) (hasKey (include "gpu-admission.ownLabels" $ | fromYaml) $key) }}
+{{- fail (printf "metrics.%s.labels: %s is set already, by the chart or by extraLabels: leave it out of one of them" $name $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $key := list "scrape" "port" "path" }}
+{{- if and $.Values.metrics.scrapeAnnotations (hasKey $.Values.podAnnotations (printf "prometheus.io/%s" $key)) }}
+{{- fail (printf "podAnnotations: prometheus.io/%s is set by metrics.scrapeAnnotations: set that to false to set your own" $key) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.metrics.serviceMonitor.enabled (eq (int .Values.service.port) (int .Values.server.ports.health)) }}
+{{- fail (printf "service.port and server.ports.health are both %v, and with metrics.serviceMonitor the Service has both: choose two ports" .Values.service.port) }}
 {{- end }}
 {{- if and .Values.image.tag .Values.image.digest }}
 {{- fail "image.tag and image.digest: set one of them, the digest already names one image" }}
@@ -20,8 +40,8 @@
 {{- if eq (int .Values.server.ports.webhook) (int .Values.server.ports.health) }}
 {{- fail (printf "server.ports: webhook and health are both %v, and must be two ports" .Values.server.ports.health) }}
 {{- end }}
-{{- if and (eq .Release.Namespace "default") (not .Values.inTree.objects) }}
-{{- fail "the release's namespace is default, and the webhook's own namespace is exempt: add --namespace gpu-admission --create-namespace" }}
+{{- if and (has .Release.Namespace (list "default" "kube-system" "kube-public" "kube-node-lease")) (not .Values.inTree.objects) }}
+{{- fail (printf "the release's namespace is %s, and the webhook's own namespace is exempt and has a quota: add --namespace gpu-admission --create-namespace" .Release.Namespace) }}
 {{- end }}
 {{- if and (has .Values.test.namespace (list .Release.Namespace "kube-system")) (not .Values.inTree.objects) }}
 {{- fail (printf "test.namespace: %s is exempt from the webhook, choose a namespace where users create pods" .Values.test.namespace) }}
@@ -35,15 +55,24 @@
 {{- $again := "write it with `gpu-admission manifests -p NAME|FILE --in-tree --values`" }}
 {{- with .Values.inTree }}
 {{- if or $.Values.policy.files $.Values.policy.webhooks }}
-{{- fail "inTree and policy.files exclude each other: the API server judges by itself, or asks the webhook" }}
+{{- fail "inTree and policy.files exclude each other: the API server judges by itself, or calls the webhook" }}
+{{- end }}
+{{- if not (has $.Values.policy.name (list "" "default")) }}
+{{- fail (printf "policy.name: %q is not used with inTree: `gpu-admission manifests -p %s --in-tree --values` writes its objects" $.Values.policy.name $.Values.policy.name) }}
+{{- end }}
+{{- if $.Values.audit.enabled }}
+{{- fail "audit.enabled needs the policy of a webhook: with inTree, deploy/audit is an audit with a policy of its own" }}
 {{- end }}
 {{- if ne .version $.Chart.AppVersion }}
 {{- fail (printf "inTree was made by gpu-admission %s and this chart is for %s: %s of that version" .version $.Chart.AppVersion $again) }}
 {{- end }}
 {{- $needed := "1.30.0-0" }}
 {{- range .objects }}{{ if hasPrefix "Mutating" .kind }}{{ $needed = "1.36.0-0" }}{{ end }}{{ end }}
+{{- if not (semverCompare ">=1.30.0-0" $.Capabilities.KubeVersion.Version) }}
+{{- fail (printf "inTree needs Kubernetes 1.30 and this is %s: leave inTree out to use the webhook" $.Capabilities.KubeVersion.Version) }}
+{{- end }}
 {{- if not (semverCompare (printf ">=%s" $needed) $.Capabilities.KubeVersion.Version) }}
-{{- fail (printf "inTree needs Kubernetes %s and this is %s: %s --kubernetes-version %s.%s" (trimSuffix ".0-0" $needed) $.Capabilities.KubeVersion.Version $again $.Capabilities.KubeVersion.Major $.Capabilities.KubeVersion.Minor) }}
+{{- fail (printf "inTree needs Kubernetes %s and this is %s: %s" (trimSuffix ".0-0" $needed) $.Capabilities.KubeVersion.Version (replace "--values`" (printf "--values --kubernetes-version %s.%s`" $.Capabilities.KubeVersion.Major $.Capabilities.KubeVersion.Minor) $again)) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -107,6 +136,12 @@
 {{- end }}
 {{- else if .caBundle }}
 {{- fail (printf "certificates.caBundle: is only for source secret, with %s it is filled in by itself" .source) }}
+{{- end }}
+{{- if and (eq .source "cert-manager") .issuerRef (not .issuerRef.name) }}
+{{- fail "certificates.issuerRef.name: name the Issuer, or leave issuerRef out for one that signs itself" }}
+{{- end }}
+{{- if and (eq .source "cert-manager") (eq .secretName (printf "%s-ca" (include "gpu-admission.name" $))) }}
+{{- fail (printf "certificates.secretName: %s is the Secret of the CA, choose another name" .secretName) }}
 {{- end }}
 {{- if and .issuerRef (ne .source "cert-manager") }}
 {{- fail (printf "certificates.issuerRef: is only for source cert-manager, and source is %s" .source) }}

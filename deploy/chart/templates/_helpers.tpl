@@ -8,12 +8,16 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "gpu-admission.labels" -}}
+{{- define "gpu-admission.ownLabels" -}}
 {{ include "gpu-admission.selector" . }}
 app.kubernetes.io/part-of: {{ .Chart.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "gpu-admission.labels" -}}
+{{ include "gpu-admission.ownLabels" . }}
 {{- with .Values.extraLabels }}
 {{ toYaml . }}
 {{- end }}

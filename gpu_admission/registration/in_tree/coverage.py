@@ -43,7 +43,9 @@ class Coverage:
 
 
 _REFUSED = "the API server refuses such a Pod before any policy is evaluated; a custom kind only the webhook judges"
-_EXPANDED = "a value that refers to other variables may be any; an entry that a later one overrides counts where a "
+_EXPANDED = (
+    "a value that refers to other variables counts as unknown; an entry that a later one overrides counts where a "
+)
 _EXPANDED += "container sets more than eight such variables"
 _CLAIMS = "claims are judged in files and workload templates; of a Pod's the API server refuses most mistakes itself"
 _CLAIM_OBJECTS = "it judges claims, their templates and device classes, which in-tree policies are not bound to"

@@ -87,10 +87,11 @@ RULE = Rule(
     summary="a selector that does not compile, or uses attributes that the driver's devices do not have",
     rationale="""\
 A selector is an expression in CEL on one variable, `device`. The API server refuses what does not compile: a quantity
-is compared by `compareTo(quantity('40Gi')) >= 0`, never by `>=`. It does not know what a driver publishes: at a domain
-that is not the driver's, or an attribute that it does not publish, the scheduler fails ("no such key") and then places
-no pod with the claim. `"gpu.nvidia.com" in device.attributes &&` or `.?` before the name guard against that. Attributes
-and capacities are those of the drivers' sources; unknown drivers and very deeply nested expressions are not judged.""",
+is compared by `compareTo(quantity('40Gi')) >= 0`, never by `>=`. The API server does not know what a driver publishes:
+at a domain that is not the driver's, or an attribute that it does not publish, the scheduler fails ("no such key") and
+then places no pod with the claim. `"gpu.nvidia.com" in device.attributes &&` or `.?` before the name guard against
+that. Attributes and capacities are those of the drivers' sources; unknown drivers and very deeply nested expressions
+are not judged.""",
     references=(
         "kubernetes/kubernetes: staging/src/k8s.io/dynamic-resource-allocation/cel/compile.go",
         "kubernetes-sigs/dra-driver-nvidia-gpu: cmd/gpu-kubelet-plugin/deviceinfo.go",

@@ -59,7 +59,7 @@ RULE = Rule(
     summary="an explicit zero of a GPU resource",
     rationale="""\
 `nvidia.com/gpu: 0` is accepted and means the same as leaving the key out: the scheduler reserves nothing, and the
-device plugin is not called. It does not keep a container away from the GPUs: an image that sets
+device plugin is not called. A zero does not keep a container away from the GPUs: an image that sets
 `NVIDIA_VISIBLE_DEVICES=all` itself (as CUDA images do) then sees every GPU of the node. A key without a value
 (`nvidia.com/gpu:`) is usually a forgotten number: Kubernetes reads it as 0.""",
     references=(
