@@ -370,6 +370,11 @@ class TestContradictions:
         error = refused(namespace=namespace)
         assert f"is {namespace}, and the webhook's own namespace is exempt and has a quota: add --namespace" in error
 
+    @pytest.mark.parametrize("release", ["a.b", "1abc"])
+    def test_a_release_whose_name_no_service_can_have(self, release):
+        done = helm("template", release, CHART, "--namespace", NAME, *KUBERNETES, check=False)
+        assert f'makes "{release}-gpu-admission", which is not a valid name of a Service' in done.stderr
+
     @pytest.mark.parametrize(("replicas", "pods"), [(2, "20"), (20, "45")])
     def test_the_quota_has_room_for_a_rollout(self, replicas, pods):
         quota = one(template("--set", f"replicas={replicas}"), "ResourceQuota")

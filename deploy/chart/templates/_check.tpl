@@ -46,6 +46,9 @@
 {{- if and (has .Values.test.namespace (list .Release.Namespace "kube-system")) (not .Values.inTree.objects) }}
 {{- fail (printf "test.namespace: %s is exempt from the webhook, choose a namespace where users create pods" .Values.test.namespace) }}
 {{- end }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "gpu-admission.name" .)) }}
+{{- fail (printf "the release's name makes %q, which is not a valid name of a Service: use lower-case letters, digits and -, beginning with a letter" (include "gpu-admission.name" .)) }}
+{{- end }}
 {{- if gt (len (include "gpu-admission.name" .)) 50 }}
 {{- fail (printf "the release's name makes %q of more than 50 characters, choose a shorter one" (include "gpu-admission.name" .)) }}
 {{- end }}
