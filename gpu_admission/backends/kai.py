@@ -259,7 +259,7 @@ and ours does not matter: neither depends on what the other writes.""",
             "rounded down to 100 MiB: all of a card never fits as an amount."
         ),
         (
-            "There is no isolation unless KAI's hamicore plugin (release 0.16 on) is on; a pod opts out with the "
+            "Shares are only isolated if KAI's hamicore plugin (from release 0.16) is enabled; a pod opts out by the "
             'label `kai-resource-isolator.io/inject: "false"`.'
         ),
         "A runtime class is written by KAI only for shares, since release 0.16.",
